@@ -1,0 +1,1 @@
+SELECT rls_perms.drop_policies({table});

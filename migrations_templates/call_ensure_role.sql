@@ -1,0 +1,1 @@
+SELECT rls_perms.ensure_role({name}, {mark});

@@ -1,0 +1,4 @@
+CREATE POLICY {name} ON {table}
+    AS {kind}
+    FOR {command}
+    TO {roles}{clauses};

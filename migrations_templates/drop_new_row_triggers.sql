@@ -1,0 +1,2 @@
+DROP TRIGGER IF EXISTS {before} ON {table};
+DROP TRIGGER IF EXISTS {after} ON {table};

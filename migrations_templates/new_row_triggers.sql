@@ -1,0 +1,7 @@
+-- Last of the BEFORE triggers, so that it sees the key that will be stored.
+CREATE OR REPLACE TRIGGER {before} BEFORE INSERT ON {table}
+    FOR EACH ROW WHEN (current_user NOT IN ({unbound}))
+    EXECUTE FUNCTION rls_perms.{function}();
+CREATE OR REPLACE TRIGGER {after} AFTER INSERT ON {table}
+    FOR EACH STATEMENT WHEN (current_user NOT IN ({unbound}))
+    EXECUTE FUNCTION rls_perms.forget_new_row({setting});

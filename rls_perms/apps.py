@@ -1,0 +1,30 @@
+"""Connect the library to Django: settings, signals of migrate, checks."""
+
+from django.apps import AppConfig, apps
+from django.core import checks
+from django.db.models.signals import post_migrate, pre_migrate
+
+
+class RlsPermsConfig(AppConfig):
+    """The app ``rls_perms``: it has no models, and no migrations of its own."""
+
+    name = "rls_perms"
+    verbose_name = "Row-level permissions"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Imported here, since they import models.
+        from rls_perms import conf
+        from rls_perms.checks import all_checks
+        from rls_perms.loud import make_loud
+        from rls_perms.policies.constraint import declaration
+        from rls_perms.sync import migrating
+
+        conf.check_models(conf.get_settings())
+        pre_migrate.connect(migrating.before_migrate, dispatch_uid="rls_perms.before_migrate")
+        post_migrate.connect(migrating.after_migrate, dispatch_uid="rls_perms.after_migrate")
+        for check in all_checks():
+            checks.register(check, "rls_perms")
+        for model in apps.get_models():
+            if declaration(model) is not None:
+                make_loud(model)

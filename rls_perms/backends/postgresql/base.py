@@ -1,0 +1,224 @@
+"""The database wrapper: what each statement wants, and what an error means."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import psycopg
+from django.db.backends.postgresql import base
+from django.db.utils import DatabaseErrorWrapper
+from django.utils.functional import cached_property
+from psycopg import errors
+
+from rls_perms import catalog
+from rls_perms.backends.postgresql.creation import DatabaseCreation
+from rls_perms.backends.postgresql.features import DatabaseFeatures
+from rls_perms.backends.postgresql.operations import DatabaseOperations
+from rls_perms.backends.postgresql.transport import (
+    KEEP,
+    Cursor,
+    Plain,
+    RoleConnection,
+    Roles,
+    ServerBindingCursor,
+    ServerBindingServerSideCursor,
+    ServerSideCursor,
+    Wanted,
+)
+from rls_perms.conf import get_settings
+from rls_perms.context import Entered, current
+from rls_perms.denial import denied
+from rls_perms.exceptions import UnknownRole
+from rls_perms.statements import session as text
+from rls_perms.testing import bare_login
+
+#: SQLSTATEs of concurrent role DDL: another session was making the same thing.
+CONCURRENT = ("XX000", "23505", "42710", "42704")
+ATTEMPTS = 5
+
+
+class _Driver(ModuleType):
+    """psycopg, but that its connections know about roles: what Django connects with."""
+
+    connect = RoleConnection.connect
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(psycopg, name)
+
+
+class _ErrorWrapper(DatabaseErrorWrapper):
+    """Makes a denial Django's ``PermissionDenied``, and says what to do next."""
+
+    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+        if isinstance(exc_value, errors.InsufficientPrivilege):
+            raise denied(exc_value, self.wrapper.asking).with_traceback(traceback) from exc_value
+        if isinstance(exc_value, psycopg.Error) and exc_value.sqlstate == "RP002":
+            message = f"{exc_value.diag.message_primary}. {exc_value.diag.message_hint}"
+            raise UnknownRole(message).with_traceback(traceback) from exc_value
+        super().__exit__(exc_type, exc_value, traceback)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Runs each statement as the role that it is meant for."""
+
+    Database = _Driver("psycopg")
+    SchemaEditorClass = base.DatabaseWrapper.SchemaEditorClass
+    creation_class = DatabaseCreation
+    features_class = DatabaseFeatures
+    ops_class = DatabaseOperations
+
+    def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
+        super().__init__(settings_dict, alias)
+        #: The ORM's statement that is being compiled; the compiler's own.
+        self.compiling: Any = None
+        #: Whether the statement that is being run belongs to the login, whatever the context.
+        self.as_login = False
+        #: Whether what is being run keeps what is applied: savepoints and the like.
+        self._as_applied = False
+        pool = self.settings_dict.get("OPTIONS", {}).get("pool")
+        if pool:
+            options = {} if pool is True else pool
+            settings_dict["OPTIONS"]["pool"] = {**options, "connection_class": RoleConnection}
+
+    # Connecting
+
+    def get_connection_params(self) -> dict[str, Any]:
+        params = super().get_connection_params()
+        server_side = self.settings_dict["OPTIONS"].get("server_side_binding") is True
+        params["cursor_factory"] = ServerBindingCursor if server_side else Cursor
+        if self.test_owner is not None:
+            # The one exception to nothing at session level: tests begin as the owner.
+            options = params.get("options", "")
+            params["options"] = f"{options} -c role={self.test_owner}".strip()
+        return params
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        connection = super().get_new_connection(conn_params)
+        connection.server_cursor_factory = ServerBindingServerSideCursor
+        connection.roles = self._roles() if self.is_ours else None
+        return connection
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        if name is None or self.settings_dict["OPTIONS"].get("server_side_binding") is True:
+            return super().create_cursor(name)
+        cursor = ServerSideCursor(
+            self.connection, name=name, scrollable=False, withhold=self.connection.autocommit
+        )
+        self._adapt_timezone(cursor)
+        return cursor
+
+    def _adapt_timezone(self, cursor: Any) -> None:
+        loader = cursor.connection.adapters.get_loader(base.TIMESTAMPTZ_OID, base.Format.TEXT)
+        if self.timezone != loader.timezone:
+            base.register_tzloader(self.timezone, cursor)
+
+    # Roles
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether statements on this alias run as the role of the context."""
+        return self.alias in get_settings().databases
+
+    @property
+    def is_test(self) -> bool:
+        return bool(self.settings_dict.get(catalog.TEST_DATABASE))
+
+    @property
+    def test_owner(self) -> str | None:
+        """The role that owns a test database; None outside tests."""
+        return self.settings_dict.get(catalog.TEST_OWNER)
+
+    @property
+    def test_login(self) -> str | None:
+        """The role that stands in for the login in a test database."""
+        return self.settings_dict.get(catalog.TEST_LOGIN)
+
+    def _roles(self) -> Roles:
+        return Roles(
+            wanted=self._wanted,
+            alias=self.alias,
+            guc_prefix=get_settings().guc_prefix,
+            base=Plain(self.test_owner),
+            make_apart=None if self.is_test else self._make_session_role,
+        )
+
+    @property
+    def _login(self) -> Plain:
+        return Plain(self.test_login)
+
+    def _wanted(self) -> Wanted:
+        if self._as_applied:
+            return KEEP
+        source = current.get()
+        if source is None:
+            return self._login if bare_login.get() else Plain(self.test_owner)
+        if self.as_login:
+            return self._login
+        # What finds the context may run statements of its own, and they are not this one.
+        before = self.compiling, self.as_login
+        self.compiling, self.as_login = None, False
+        try:
+            return source.entered()
+        finally:
+            self.compiling, self.as_login = before
+
+    @property
+    def asking(self) -> str:
+        """Who asks, in words, for an error."""
+        source = current.get()
+        if source is None or not self.is_ours:
+            return "the login role, without a context"
+        entered = source.entered()
+        resolved = entered.resolved.get(self.alias)
+        role = "" if resolved is None else f" (role {resolved.role})"
+        return f"{entered.context}{role}"
+
+    @contextmanager
+    def _keeping_role(self) -> Iterator[None]:
+        before, self._as_applied = self._as_applied, True
+        try:
+            yield
+        finally:
+            self._as_applied = before
+
+    # A savepoint belongs to nobody: it must work whoever is asking, after an error too.
+
+    def _savepoint(self, sid: str) -> None:
+        with self._keeping_role():
+            super()._savepoint(sid)
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        with self._keeping_role():
+            super()._savepoint_rollback(sid)
+
+    def _savepoint_commit(self, sid: str) -> None:
+        with self._keeping_role():
+            super()._savepoint_commit(sid)
+
+    def _make_session_role(self, entered: Entered) -> None:
+        """
+        Make the role of a combination that nobody had, over a connection of its own.
+
+        Inside the transaction to come, others would wait for it and a rollback undo it.
+        """
+        context = entered.context
+        info = self.connection.info
+        statement = text.make_session_role(context.user, context.tenant)
+        with psycopg.connect(info.dsn, password=info.password or None, autocommit=True) as apart:
+            for attempt in range(ATTEMPTS):
+                try:
+                    apart.execute(statement)
+                except psycopg.Error as error:
+                    if error.sqlstate not in CONCURRENT or attempt == ATTEMPTS - 1:
+                        raise
+                else:
+                    return
+
+    # Errors
+
+    @cached_property
+    def wrap_database_errors(self) -> DatabaseErrorWrapper:
+        return _ErrorWrapper(self)
+
+

@@ -1,0 +1,190 @@
+"""
+Run statements on the framework's tables alone as the login, whatever the context.
+
+In a statement that mixes them with others, a subquery of its own on framework tables runs
+first, as the login, and its values take its place; columns that session roles may not read
+are deferred.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.backends.postgresql import compiler as django
+from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI
+from psycopg import sql
+
+from rls_perms.context import current
+from rls_perms.framework import framework_tables
+
+
+@dataclass(slots=True)
+class _Statement:
+    """A statement that is being compiled: the tables that it and its subqueries name."""
+
+    tables: set[str] = field(default_factory=set)
+    #: Whether it is compiled for a session role, since it names other tables too.
+    mixed: bool = False
+    depth: int = 0
+
+    @property
+    def framework_alone(self) -> bool:
+        return bool(self.tables) and self.tables <= framework_tables().names
+
+
+class _FrameworkMixin:
+    """Looks at what a statement names before it is run."""
+
+    connection: Any
+    query: Any
+
+    def execute_sql(
+        self,
+        result_type: Any = MULTI,
+        chunked_fetch: bool = False,
+        chunk_size: int = GET_ITERATOR_CHUNK_SIZE,
+    ) -> Any:
+        return self._run(
+            lambda: super(_FrameworkMixin, self).execute_sql(  # type: ignore[misc]
+                result_type, chunked_fetch=chunked_fetch, chunk_size=chunk_size
+            )
+        )
+
+    def _run(self, execute: Any) -> Any:
+        routed = current.get() is not None and self.connection.is_ours
+        with _executing(self.connection, _Statement() if routed else None):
+            return execute()
+
+    def as_sql(self, *args: Any, **kwargs: Any) -> Any:
+        statement = self.connection.compiling
+        if statement is None:
+            return super().as_sql(*args, **kwargs)  # type: ignore[misc]
+        if statement.depth:
+            return self._subquery(statement, args, kwargs)
+        return self._whole(statement, args, kwargs)
+
+    def _whole(self, statement: _Statement, args: Any, kwargs: Any) -> Any:
+        """Compile once to see the tables, and again for a session role if they are mixed."""
+        compiled = self._counted(statement, args, kwargs)
+        framework = framework_tables().names
+        self.connection.as_login = statement.framework_alone
+        if statement.tables & framework and not statement.framework_alone:
+            statement.mixed = True
+            compiled = self._counted(statement, args, kwargs)
+        return compiled
+
+    def _counted(self, statement: _Statement, args: Any, kwargs: Any) -> Any:
+        statement.depth += 1
+        try:
+            statement.tables |= self._base_tables()
+            return super().as_sql(*args, **kwargs)  # type: ignore[misc]
+        finally:
+            statement.depth -= 1
+
+    def _subquery(self, statement: _Statement, args: Any, kwargs: Any) -> Any:
+        if not statement.mixed:
+            return self._counted(statement, args, kwargs)
+        own = _Statement(depth=1, mixed=False)
+        self.connection.compiling = own
+        try:
+            compiled = self._counted(own, args, kwargs)
+            if own.framework_alone and not self.query.get_external_cols():
+                return self._values(*compiled)
+            own = _Statement(depth=1, mixed=True)
+            self.connection.compiling = own
+            return self._counted(own, args, kwargs)
+        finally:
+            self.connection.compiling = statement
+
+    def _base_tables(self) -> set[str]:
+        """The table that a statement writes; SELECT tells its own with its FROM."""
+        return set()
+
+    def get_from_clause(self) -> Any:
+        # Called when all joins are known: select_related() adds some while it is compiled.
+        statement, query = self.connection.compiling, self.query
+        if statement is not None:
+            statement.tables |= {
+                join.table_name
+                for alias, join in query.alias_map.items()
+                if query.alias_refcount[alias]
+            }
+        return super().get_from_clause()  # type: ignore[misc]
+
+    def _values(self, text: str, params: Any) -> tuple[str, tuple[Any, ...]]:
+        """Run a subquery as the login and write its values where it stood."""
+        with _executing(self.connection, None), self.connection.cursor() as cursor:
+            self.connection.as_login = True
+            cursor.execute(text, params)
+            types = self.connection.Database.adapters.types
+            columns = [types[column.type_code].regtype for column in cursor.description]
+            rows = cursor.fetchall()
+        arrays = [sql.SQL("%s::{}[]").format(sql.SQL(type_)).as_string(None) for type_ in columns]
+        values = [[row[position] for row in rows] for position in range(len(columns))]
+        return f"SELECT * FROM unnest({', '.join(arrays)}) AS login_values", tuple(values)
+
+    def get_default_columns(self, *args: Any, **kwargs: Any) -> Any:
+        columns = super().get_default_columns(*args, **kwargs)  # type: ignore[misc]
+        statement = self.connection.compiling
+        if statement is None or not statement.mixed:
+            return columns
+        readable = framework_tables().readable
+        return [
+            column
+            for column in columns
+            if column.target.column
+            in readable.get(column.target.model._meta.db_table, {column.target.column})
+        ]
+
+
+@contextmanager
+def _executing(connection: Any, statement: _Statement | None) -> Iterator[None]:
+    """Each statement decides for itself, those that run while another is compiled too."""
+    before = connection.compiling, connection.as_login
+    connection.compiling, connection.as_login = statement, False
+    try:
+        yield
+    finally:
+        connection.compiling, connection.as_login = before
+
+
+class SQLCompiler(_FrameworkMixin, django.SQLCompiler):
+    """SELECT."""
+
+
+class SQLInsertCompiler(_FrameworkMixin, django.SQLInsertCompiler):
+    """INSERT: its text is a list of statements, on one table each."""
+
+    def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
+        return self._run(lambda: django.SQLInsertCompiler.execute_sql(self, *args, **kwargs))
+
+    def _base_tables(self) -> set[str]:
+        return {self.query.get_meta().db_table}
+
+
+class SQLDeleteCompiler(_FrameworkMixin, django.SQLDeleteCompiler):
+    """DELETE."""
+
+    def _base_tables(self) -> set[str]:
+        return {self.query.get_meta().db_table}
+
+
+class SQLUpdateCompiler(_FrameworkMixin, django.SQLUpdateCompiler):
+    """UPDATE."""
+
+    def execute_sql(self, result_type: Any) -> Any:
+        return self._run(lambda: django.SQLUpdateCompiler.execute_sql(self, result_type))
+
+    def execute_returning_sql(self, returning_fields: Any) -> Any:
+        # From Django 6.0 on: an UPDATE that reads back, which does not go by execute_sql().
+        return self._run(
+            lambda: django.SQLUpdateCompiler.execute_returning_sql(self, returning_fields)
+        )
+
+    def _base_tables(self) -> set[str]:
+        return {self.query.get_meta().db_table}
+
+
+class SQLAggregateCompiler(_FrameworkMixin, django.SQLAggregateCompiler):
+    """Aggregates over a subquery."""

@@ -1,0 +1,262 @@
+"""Read the actual state of a database from PostgreSQL's catalogs."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rls_perms.conf import get_settings
+from rls_perms.exceptions import PlanError
+from rls_perms.grants import DatabaseObject, Grant, Membership
+from rls_perms.identifiers import SCHEMA, digest, slug
+from rls_perms.keywords import ObjectKind, Privilege
+from rls_perms.roles import Role, read_mark
+from rls_perms.state import Definition, Entry, State
+from rls_perms.statements import catalog as queries
+from rls_perms.statements.changes import MEMBERSHIP_OPTIONS, PUBLIC
+from rls_perms.statements.row_security import Relation, Table
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What was written down when the library was installed in a database."""
+
+    prefix: str
+    database: str
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentRole:
+    """Who is connected, and what they may do."""
+
+    name: str
+    session: str
+    database: str
+    superuser: bool
+    create_role: bool
+    create_schema: bool
+    #: Owner of the schema rls_perms; None before it is installed.
+    installed_by: str | None
+
+
+def installation(connection: "BaseDatabaseWrapper") -> Installation | None:
+    """What is installed; None where the library never was."""
+    if not _rows(connection, queries.HAS_INSTALLATION)[0][0]:
+        return None
+    rows = _rows(connection, queries.INSTALLATION)
+    return Installation(*rows[0]) if rows else None
+
+
+def current_role(connection: "BaseDatabaseWrapper") -> CurrentRole:
+    return CurrentRole(*_rows(connection, queries.SESSION)[0])
+
+
+def server_version(connection: "BaseDatabaseWrapper") -> int:
+    """As PostgreSQL counts: 150004 is 15.4."""
+    connection.ensure_connection()
+    return int(connection.connection.info.server_version)
+
+
+def relations(
+    connection: "BaseDatabaseWrapper", names: Iterable[str]
+) -> dict[tuple[str, str], Relation]:
+    """All tables and views by schema and name; *names* are those that models have."""
+    rows = _rows(connection, queries.RELATIONS, {"names": list(names)})
+    return {
+        (schema, name): Relation(Table(name, schema), tuple(columns), bool(visible))
+        for schema, name, visible, columns in rows
+    }
+
+
+def serial_sequences(connection: "BaseDatabaseWrapper") -> dict[tuple[str, str], list[Table]]:
+    """The sequences of serial columns by schema and name of their table."""
+    found: dict[tuple[str, str], list[Table]] = {}
+    for schema, table, sequence_schema, sequence in _rows(connection, queries.SERIAL_SEQUENCES):
+        found.setdefault((schema, table), []).append(Table(sequence, sequence_schema))
+    return found
+
+
+def declarations(connection: "BaseDatabaseWrapper") -> dict[tuple[str, str], set[str]]:
+    """
+    The comments of our policies by schema and name of their table.
+
+    A table whose row security is off, or does not bind its owner, has none.
+    """
+    found: dict[tuple[str, str], set[str]] = {}
+    for schema, table, forced, _, comment in _rows(connection, queries.DECLARATIONS):
+        if forced and comment is not None and comment.startswith("rls_perms "):
+            found.setdefault((schema, table), set()).add(comment)
+    return found
+
+
+def actual_state(
+    connection: "BaseDatabaseWrapper",
+    installed: Installation,
+    logins: Iterable[str],
+    schemas: Iterable[str],
+) -> State:
+    """Roles of ours, and what they, the logins and PUBLIC hold in *schemas*."""
+    version = server_version(connection)
+    logins = list(logins)
+    roles: set[Role] = set()
+    foreign: set[str] = set()
+    for name, comment, _ in _rows(
+        connection, queries.ROLES, {"prefix": installed.prefix, "logins": logins}
+    ):
+        mark = read_mark(comment)
+        if mark and (mark.project, mark.database) == (installed.prefix, installed.database):
+            roles.add(Role(name, mark))
+        else:
+            foreign.add(name)
+    ours = {role.name for role in roles}
+    return State(
+        roles=frozenset(roles),
+        foreign=frozenset(foreign),
+        memberships=frozenset(_memberships(connection, version, ours, logins)),
+        grants=frozenset(
+            grant
+            for grant in _grants(connection, list(schemas))
+            if grant.role in ours or grant.role in logins or grant.role == PUBLIC
+        ),
+        definitions=frozenset(definitions(connection)),
+        entries=frozenset(Entry(*row) for row in _rows(connection, queries.ENTRIES)),
+    )
+
+
+#: The name under which the functions of the schema are one definition.
+FUNCTIONS = "functions"
+
+
+def definitions(connection: "BaseDatabaseWrapper") -> Iterable[Definition]:
+    for (functions,) in _rows(connection, queries.FUNCTIONS_INSTALLED):
+        yield Definition(FUNCTIONS, functions)
+    for name, comment in _rows(connection, queries.GRANT_VIEWS):
+        yield Definition(f"view {name}", comment)
+
+
+def grant_view_types(connection: "BaseDatabaseWrapper") -> dict[str, Any]:
+    """The views of guardian's grants, each with the type of its keys."""
+    return dict(_rows(connection, queries.GRANT_VIEW_TYPES))
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A login role, and what of it would undo row security."""
+
+    name: str
+    superuser: bool
+    bypasses: bool
+    inherits: bool
+    may_become_owner: bool
+
+
+def logins(connection: "BaseDatabaseWrapper", names: Iterable[str]) -> dict[str, Login]:
+    """Those of *names* that exist."""
+    rows = _rows(connection, queries.LOGINS, {"logins": list(names)})
+    return {row[0]: Login(*row) for row in rows}
+
+
+def current_schema(connection: "BaseDatabaseWrapper") -> str:
+    """Where new tables are made."""
+    return str(_rows(connection, queries.CURRENT_SCHEMA)[0][0])
+
+
+def lock(connection: "BaseDatabaseWrapper", number: int) -> None:
+    """Wait until no other transaction of this database holds *number*."""
+    _rows(connection, queries.LOCK, [number])
+
+
+def _memberships(
+    connection: "BaseDatabaseWrapper", version: int, ours: set[str], logins: list[str]
+) -> Iterable[Membership]:
+    query = queries.MEMBERSHIPS if version >= MEMBERSHIP_OPTIONS else queries.MEMBERSHIPS_BEFORE_16
+    for role, member, inherit, set_role, admin, grantor in _rows(
+        connection, query, {"names": sorted(ours)}
+    ):
+        if admin and not inherit and not set_role:
+            # What CREATEROLE gives the maker of a role: it can grant, and is no member.
+            continue
+        if role not in ours and member not in logins:
+            # Somebody made one of our roles a member of a role that is not ours.
+            yield Membership(role, member, inherit, set_role, admin, grantor)
+        elif role in ours:
+            yield Membership(role, member, inherit, set_role, admin, grantor)
+
+
+def _grants(connection: "BaseDatabaseWrapper", schemas: list[str]) -> Iterable[Grant]:
+    parameters = {"schemas": schemas}
+    for kind, schema, name, column, owner, role, privilege in _rows(
+        connection, queries.RELATION_GRANTS, parameters
+    ):
+        if role != owner:
+            target = DatabaseObject(ObjectKind(kind), schema, name)
+            yield Grant(role, target, Privilege(privilege), column)
+    for name, owner, role, privilege in _rows(connection, queries.SCHEMA_GRANTS, parameters):
+        if role not in (owner, PUBLIC):
+            yield Grant(role, DatabaseObject(ObjectKind.SCHEMA, "", name), Privilege(privilege))
+    for name, arguments, owner, role, privilege in _rows(connection, queries.FUNCTION_GRANTS):
+        if role != owner:
+            target = DatabaseObject(ObjectKind.FUNCTION, SCHEMA, name, tuple(arguments))
+            yield Grant(role, target, Privilege(privilege))
+
+
+def _rows(
+    connection: "BaseDatabaseWrapper", query: str, parameters: Any = None
+) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        return list(cursor.fetchall())
+
+
+def in_force(connection: "BaseDatabaseWrapper") -> Installation:
+    """
+    The prefix and database name that roles of this database carry.
+
+    What is installed counts; before that, what settings say. A test database has names of
+    its own, so that tests never touch the roles of another database.
+    """
+    recorded = installation(connection)
+    conf = get_settings()
+    database = str(connection.settings_dict["NAME"])
+    is_test = connection.settings_dict.get(TEST_DATABASE)
+    if recorded is not None:
+        if conf.role_prefix is not None and not _belongs(recorded.prefix, conf.role_prefix):
+            raise PlanError(
+                f"This database was installed with the prefix {recorded.prefix!r}, but "
+                f"RLS_PERMS['ROLE_PREFIX'] is {conf.role_prefix!r}. Set it back: the roles and "
+                "policies of this database carry the first."
+            )
+        return recorded
+    return computed(database, is_test=bool(is_test))
+
+
+def computed(database: str, *, is_test: bool) -> Installation:
+    """The names that settings give *database* before anything is written down in it."""
+    configured = get_settings().role_prefix
+    if configured is None:
+        return Installation(_prefix_of(database), database)
+    if is_test:
+        return Installation(f"{configured}_{digest(database, 6)}", database)
+    return Installation(configured, database)
+
+
+def _belongs(recorded: str, configured: str) -> bool:
+    return recorded == configured or recorded.startswith(f"{configured}_")
+
+
+def _prefix_of(database: str) -> str:
+    """*database* as the start of a role's name, short enough to leave room for the rest."""
+    plain = slug(database)
+    if plain == database and len(plain) <= _LONGEST_PREFIX and not plain.startswith("pg_"):
+        return plain
+    return f"{plain[: _LONGEST_PREFIX - 9].strip('_') or 'db'}_{digest(database)}"
+
+
+#: Mark, among a connection's settings, of a database that tests made.
+TEST_DATABASE = "RLS_PERMS_TEST_DATABASE"
+#: The role that owns a test database, and the one that stands in for the login in it.
+TEST_OWNER = "RLS_PERMS_TEST_OWNER"
+TEST_LOGIN = "RLS_PERMS_TEST_LOGIN"
+
+_LONGEST_PREFIX = 30

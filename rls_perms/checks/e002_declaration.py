@@ -1,0 +1,54 @@
+"""rls_perms.E002: a declaration that cannot be put into policies."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.core.checks import Error
+from django.core.exceptions import FieldDoesNotExist, FieldError
+
+from rls_perms.conditions import tables_read
+from rls_perms.exceptions import ConfigurationError
+from rls_perms.expressions import tenant_model_key
+from rls_perms.framework import framework_tables
+from rls_perms.policies import RowSecurity
+
+
+def check(**options: Any) -> Iterator[Error]:
+    """One declaration a model, of names that exist, on a table that is not the framework's."""
+    for model in apps.get_models():
+        declared = [one for one in model._meta.constraints if isinstance(one, RowSecurity)]
+        if not declared:
+            continue
+        problem = _problem(model, declared)
+        if problem is not None:
+            yield Error(problem[0], hint=problem[1], obj=model, id="rls_perms.E002")
+
+
+def _problem(model: Any, declared: list[RowSecurity]) -> tuple[str, str] | None:
+    label = model._meta.label
+    if len(declared) > 1:
+        names = ", ".join(one.name for one in declared)
+        return (
+            f"{label} declares row security {len(declared)} times: {names}.",
+            "Write one RowSecurity with all policies.",
+        )
+    if model._meta.db_table in framework_tables().names:
+        return (
+            f"{label} is a table of Django's framework, which the login role reads and writes.",
+            "Leave RowSecurity out: session roles cannot reach such a table in any case.",
+        )
+    try:
+        if declared[0].tenant is not None:
+            tenant_model_key()
+            model._meta.get_field(declared[0].tenant.split("__")[0])
+        for arm in (*declared[0].arms.permissive, *declared[0].arms.restrictive):
+            for condition in (arm.using, arm.check):
+                if condition is not None:
+                    tables_read(condition, model)
+    except (ConfigurationError, FieldDoesNotExist, FieldError) as error:
+        return (
+            f"The row security of {label} cannot be written as policies: {error}",
+            "Correct the declaration in Meta.constraints, then run makemigrations.",
+        )
+    return None

@@ -1,0 +1,299 @@
+"""Read RLS_PERMS into a value; refuse, with what to write instead, what it cannot mean."""
+
+import difflib
+import functools
+import json
+import re
+import sys
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+from django.utils.module_loading import import_string
+
+from rls_perms.exceptions import ConfigurationError
+
+# Keys whose feature comes in a later release. Their defaults are accepted; anything else
+# would promise what is not there. Take a key out when its feature arrives.
+NOT_YET = ("MEMBERSHIP_MODEL", "TENANT_ROLES", "STRICT_MODE", "SIGNED_CONTEXT")
+
+FRAMEWORK_APPS = ("auth", "contenttypes", "sessions", "admin", "guardian", "sites")
+RESERVED_ROLES = ("owner", "login", "everyone", "anonymous", "superuser", "system")
+RESERVED_ROLE_STARTS = ("can_", "tenant_")
+REFUSED_PARAMETERS = ("role", "session_authorization", "row_security")
+# Leaves 22 of PostgreSQL's 63 bytes for "_" and the role's own name, or a hash of it.
+MAX_PREFIX_BYTES = 40
+WORD = re.compile(r"[a-z_][a-z0-9_]*")
+PARAMETER = re.compile(rf"{WORD.pattern}(\.{WORD.pattern})*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRole:
+    """The role of one group: its name without the prefix, and what is SET LOCAL with it."""
+
+    role: str
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What RLS_PERMS says, with defaults filled in; docs/settings.md tells what each means."""
+
+    role_prefix: str | None = None
+    group_roles: Mapping[str, GroupRole]
+    login_roles: tuple[str, ...]
+    owner_database: str = "owner"
+    framework_apps: tuple[str, ...] = FRAMEWORK_APPS
+    sensitive_fields: tuple[str, ...] = ("password",)
+    databases: tuple[str, ...] = ("default",)
+    tenant_model: str | None = None
+    tenant_fk_field: str = "tenant"
+    tenant_resolver: str | None = None
+    membership_model: str | None = None
+    tenant_roles: bool = False
+    context_processors: tuple[str, ...] = ()
+    guc_prefix: str = "rls_perms"
+    strict_mode: bool = False
+    live_sync: bool = True
+    signed_context: bool = False
+
+
+def parse(raw: Mapping[str, Any], databases: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """Return what RLS_PERMS says, given DATABASES. Pure; raises ConfigurationError."""
+    if not isinstance(raw, Mapping):
+        raise _error("RLS_PERMS", raw, "it must be a dict", "Write {} to take every default")
+    for key in raw:
+        _check_known(key, READERS, f"RLS_PERMS has no key {key!r}")
+    defaults = {field.name: field.default for field in fields(Settings)}
+    # None says the default where the default is None, and is a wrong type elsewhere.
+    raw = {k: v for k, v in raw.items() if v is not None or defaults[k.lower()] is not None}
+    values = {key.lower(): READERS[key](_at(key), value) for key, value in raw.items()}
+    for key in NOT_YET:
+        if key in raw and values[key.lower()] != defaults[key.lower()]:
+            raise _error(_at(key), raw[key], "that is not in this version of rls_perms yet")
+    values = {**defaults, "group_roles": MappingProxyType({}), **values}
+    if not values["databases"]:
+        raise _error(_at("DATABASES"), [], "then nothing is protected", 'Write ["default"]')
+    for alias in values["databases"]:
+        _check_known(alias, databases, f"{_at('DATABASES')} names {alias!r}, DATABASES does not")
+        _check_no_assumed_role(alias, databases[alias].get("OPTIONS") or {})
+    for group, group_role in values["group_roles"].items():
+        for name, _ in group_role.settings:
+            _check_parameter(_at("GROUP_ROLES", group, "settings"), name, values["guc_prefix"])
+    if "LOGIN_ROLES" not in raw:
+        users = (databases[alias].get("USER") for alias in values["databases"])
+        values["login_roles"] = tuple(dict.fromkeys(user for user in users if user))
+    return Settings(**values)
+
+
+@functools.cache
+def get_settings() -> Settings:
+    """Return the project's settings, read once. Raises ConfigurationError."""
+    return parse(getattr(django_settings, "RLS_PERMS", {}), django_settings.DATABASES)
+
+
+@receiver(setting_changed)
+def _forget(*, setting: str, **kwargs: object) -> None:
+    if setting in ("RLS_PERMS", "DATABASES"):
+        get_settings.cache_clear()
+
+
+def check_models(conf: Settings) -> None:
+    """Check that models, apps, fields and paths exist, or raise ConfigurationError."""
+    if conf.tenant_model is not None:
+        _check_model(_at("TENANT_MODEL"), conf.tenant_model)
+    if conf.tenant_resolver is not None:
+        _check_callable(_at("TENANT_RESOLVER"), conf.tenant_resolver)
+    for i, path in enumerate(conf.context_processors):
+        _check_callable(f"{_at('CONTEXT_PROCESSORS')}[{i}]", path)
+    # A default may be absent (not every project has sites). Any other label without an app
+    # is a slip, and would leave the tables of the app that was meant open.
+    labels = dict.fromkeys([*FRAMEWORK_APPS, *(app.label for app in apps.get_app_configs())])
+    for label in conf.framework_apps:
+        _check_known(label, labels, f"{_at('FRAMEWORK_APPS')} names {label!r}, which is no app")
+    user = get_user_model()._meta
+    columns = [field.name for field in user.concrete_fields]
+    for name in conf.sensitive_fields:
+        says = f"{_at('SENSITIVE_FIELDS')} names {name!r}, which is no field of {user.label}"
+        _check_known(name, columns, says)
+
+
+def _check_known(name: object, known: Collection[str], says: str) -> None:
+    if name not in known:
+        raise ConfigurationError(
+            f"{says}. {_nearest(name, known)}Known: {', '.join(known) or 'none'}."
+        )
+
+
+def _check_no_assumed_role(alias: str, options: Mapping[str, Any]) -> None:
+    if role := options.get("assume_role"):
+        at = f'DATABASES["{alias}"]["OPTIONS"]["assume_role"]'
+        instead = "Remove it, and let USER be the login role: each transaction takes its role on"
+        raise _error(at, role, "it is set for the session and would outlive a request", instead)
+
+
+def _check_parameter(at: str, name: str, guc_prefix: str) -> None:
+    if name in REFUSED_PARAMETERS or f"{name}.".startswith(f"{guc_prefix}."):
+        why = "it says who the session is and what it may see, which rls_perms decides"
+        raise ConfigurationError(f"{at} sets {name!r}, but {why}. Remove it.")
+
+
+def _check_model(at: str, label: str) -> None:
+    try:
+        apps.get_model(label)
+    except LookupError as error:
+        near = _nearest(label, [model._meta.label for model in apps.get_models()])
+        instead = f"{near}Write 'app_label.Model', with the app in INSTALLED_APPS"
+        raise _error(at, label, "there is no such model", instead) from error
+
+
+def _check_callable(at: str, path: str) -> None:
+    try:
+        found = import_string(path)
+    except ImportError as error:
+        module, _, name = path.rpartition(".")
+        near = _nearest(name, dir(sys.modules[module])) if module in sys.modules else ""
+        raise _error(at, path, f"that cannot be imported ({error})", f"{near}{A_PATH}") from error
+    if not callable(found):
+        raise _error(at, path, f"that is {found!r}, which cannot be called", A_PATH)
+
+
+def _at(*keys: str) -> str:
+    return "RLS_PERMS" + "".join(f"[{json.dumps(key, ensure_ascii=False)}]" for key in keys)
+
+
+def _error(at: str, value: object, why: str, instead: str = "Remove it") -> ConfigurationError:
+    return ConfigurationError(f"{at} is {value!r}, but {why}. {instead}.")
+
+
+def _nearest(name: object, known: Collection[str]) -> str:
+    by_lower = {word.lower(): word for word in known}
+    found = difflib.get_close_matches(str(name).lower(), by_lower, n=1)
+    return f"Did you mean {by_lower[found[0]]!r}? " if found else ""
+
+
+def _text(at: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _error(at, value, "it must be a str that is not empty", "Write a name in quotes")
+    return value
+
+
+def _flag(at: str, value: Any) -> bool:
+    # Not truthiness: "False", as an environment variable says it, would be true.
+    if not isinstance(value, bool):
+        raise _error(at, value, f"its type is {type(value).__name__}", "Write True or False")
+    return value
+
+
+def _names(at: str, value: Any, read: Callable[[str, Any], str] = _text) -> tuple[str, ...]:
+    if isinstance(value, str) and value:
+        raise _error(at, value, "a str is a list of letters", f"Write {json.dumps([value])}")
+    if not isinstance(value, list | tuple):
+        raise _error(at, value, "it must be a list of str", 'Write a list, such as ["name"]')
+    return tuple(dict.fromkeys(read(f"{at}[{i}]", item) for i, item in enumerate(value)))
+
+
+def _word(at: str, value: Any) -> str:
+    if not isinstance(value, str) or not WORD.fullmatch(value):
+        why = "it must consist of a-z, 0-9 and _, and not begin with a digit"
+        word = re.sub(r"[^a-z0-9]+", "_", value.lower() if isinstance(value, str) else "")
+        raise _error(at, value, why, f"Write {word if WORD.fullmatch(word) else 'acme'!r}")
+    return value
+
+
+def _role_prefix(at: str, value: Any) -> str:
+    prefix = _word(at, value)
+    if prefix.startswith("pg_"):
+        raise _error(at, value, "PostgreSQL keeps pg_ for itself", "Write the project's name")
+    if len(prefix) > MAX_PREFIX_BYTES:
+        why = f"it has {len(prefix)} bytes and {MAX_PREFIX_BYTES} is the most"
+        raise _error(at, value, why, "Write a shorter one, such as the project's name")
+    return prefix
+
+
+def _model_label(at: str, value: Any) -> str:
+    parts = value.split(".") if isinstance(value, str) else ["Model"]
+    if len(parts) != 2 or not all(part.isidentifier() for part in parts):
+        label = f"{parts[0] if len(parts) > 1 else 'app_label'}.{parts[-1] or 'Model'}"
+        why = "it must be the label of an app and the name of a model, in a str"
+        raise _error(at, value, why, f"Write {label!r}")
+    return str(value)
+
+
+def _dotted_path(at: str, value: Any) -> str:
+    if callable(value):
+        path = f"{value.__module__}.{getattr(value, '__qualname__', 'name')}"
+        raise _error(at, value, "it must be its path in a str", f"Write {path!r}")
+    parts = value.split(".") if isinstance(value, str) else []
+    if len(parts) < 2 or not all(part.isidentifier() for part in parts):
+        raise _error(at, value, "it must be a module and a name in it, in a str", A_PATH)
+    return str(value)
+
+
+def _group_roles(at: str, value: Any) -> Mapping[str, GroupRole]:
+    if not isinstance(value, Mapping):
+        raise _error(at, value, "it must be a dict", 'Write {"Name of the group": "role"}')
+    roles: dict[str, GroupRole] = {}
+    groups: dict[str, str] = {}
+    for given, role in value.items():
+        group = _text(f"A key of {at}", given)
+        roles[group] = _group_role(_at("GROUP_ROLES", group), role)
+        other = groups.setdefault(roles[group].role, group)
+        if other != group:
+            why = f"{other!r} has that role, and each group would get the other's permissions"
+            raise _error(_at("GROUP_ROLES", group), role, why, "Write a role of its own")
+    return MappingProxyType(roles)
+
+
+def _group_role(at: str, value: Any) -> GroupRole:
+    if not isinstance(value, str | Mapping):
+        raise _error(at, value, "it must be a str or a dict", "Write a name such as 'manager'")
+    given = {"role": value} if isinstance(value, str) else value
+    for key in given:
+        _check_known(key, ("role", "settings"), f"{at} has no key {key!r}")
+    role = _text(f'{at}["role"]', given.get("role"))
+    if role.lower() in RESERVED_ROLES or role.lower().startswith(RESERVED_ROLE_STARTS):
+        why = f"{', '.join(RESERVED_ROLES)}, can_... and tenant_... are roles of rls_perms"
+        raise _error(f'{at}["role"]', role, why, f"Write another name, such as 'group_{role}'")
+    settings = _parameters(f'{at}["settings"]', given.get("settings", {}))
+    return GroupRole(role=role, settings=settings)
+
+
+def _parameters(at: str, value: Any) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, Mapping):
+        raise _error(at, value, "it must be a dict", 'Write {"statement_timeout": "5s"}')
+    for name, content in value.items():
+        if not isinstance(name, str) or not PARAMETER.fullmatch(name):
+            why = "it must be a parameter's name in lower case"
+            raise _error(f"A key of {at}", name, why, "Write one such as 'statement_timeout'")
+        if isinstance(content, bool) or not isinstance(content, str | int):
+            raise _error(f'{at}["{name}"]', content, "it must be str or int", "Write it in quotes")
+    return tuple((name, str(content)) for name, content in value.items())
+
+
+A_PATH = "Write the dotted path of a function, such as 'project.tenants.from_request'"
+READERS: Mapping[str, Callable[[str, Any], Any]] = {
+    "ROLE_PREFIX": _role_prefix,
+    "GROUP_ROLES": _group_roles,
+    "LOGIN_ROLES": _names,
+    "OWNER_DATABASE": _text,
+    "FRAMEWORK_APPS": _names,
+    "SENSITIVE_FIELDS": _names,
+    "DATABASES": _names,
+    "TENANT_MODEL": _model_label,
+    "TENANT_FK_FIELD": _text,
+    "TENANT_RESOLVER": _dotted_path,
+    "MEMBERSHIP_MODEL": _model_label,
+    "TENANT_ROLES": _flag,
+    "CONTEXT_PROCESSORS": lambda at, value: _names(at, value, _dotted_path),
+    "GUC_PREFIX": _word,
+    "STRICT_MODE": _flag,
+    "LIVE_SYNC": _flag,
+    "SIGNED_CONTEXT": _flag,
+}

@@ -1,0 +1,369 @@
+"""What a database should hold, from settings, Django's auth tables and declarations."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from rls_perms.exceptions import PlanError
+from rls_perms.grants import DatabaseObject, Grant, Membership
+from rls_perms.identifiers import SCHEMA, shortened
+from rls_perms.keywords import FIXED_ROLES, Command, ObjectKind, Privilege, RoleKind
+from rls_perms.roles import Role, RoleNames, session_name
+from rls_perms.state import Definition, Entry, State
+from rls_perms.statements.install import CONTEXT_FUNCTIONS, LOGIN_FUNCTIONS
+from rls_perms.statements.row_security import Relation, Table
+
+ROWS = (Privilege.SELECT, Privilege.INSERT, Privilege.UPDATE, Privilege.DELETE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """What the declaration of one model asks of roles and privileges."""
+
+    relation: Relation
+    #: Permission that is a privilege here -> its command, as documents.view_document: SELECT.
+    permissions: Mapping[str, Command]
+    #: Roles that have a command's table privilege without the permission.
+    ungated: Mapping[Command, tuple[str, ...]]
+    #: Permissions of which a policy must tell who holds them.
+    asked: frozenset[str]
+    #: Names of groups that a policy names.
+    groups: frozenset[str]
+    #: Roles that read the views of grants, and those views.
+    views: tuple[str, ...]
+    #: Other tables that policies read, with columns, and the roles that do.
+    reads: tuple[tuple[Table, tuple[str, ...], tuple[str, ...]], ...]
+    key_column: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """The tables of a database by kind (DESIGN section 5)."""
+
+    protected: tuple[Protection, ...]
+    #: Tables that session roles read some columns of.
+    readable: tuple[tuple[Relation, tuple[str, ...]], ...]
+    framework: tuple[Relation, ...]
+    open: tuple[Relation, ...]
+    #: Django's own tables that the login may look at.
+    login_reads: tuple[Relation, ...]
+    sequences: Mapping[tuple[str, str], list[Table]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth:
+    """What Django's auth tables say. Keys are text; permissions are app_label.codename."""
+
+    groups: Mapping[str, str]
+    group_permissions: Mapping[str, frozenset[str]]
+    #: Each distinct pair of groups and direct permissions that an active user has.
+    combinations: frozenset[tuple[frozenset[str], frozenset[str]]]
+    permission_ids: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Everything that the desired state follows from."""
+
+    names: RoleNames
+    auth: Auth
+    tables: Tables
+    logins: tuple[str, ...]
+    definitions: frozenset[Definition] = frozenset()
+    #: Whether this is a test database, with roles that stand in for owner and login.
+    is_test: bool = False
+    #: The login that runs tests, if it has to be made a member to become a role.
+    tester: str | None = None
+    #: Whether PostgreSQL 15 lets the tester inherit what it is a member of.
+    tester_inherits: bool = False
+
+
+def desired_state(wanted: Wanted, actual: State) -> State:
+    """
+    The state that *wanted* asks for. *actual* is only asked for names given before.
+
+    Raises PlanError where groups and names do not fit together.
+    """
+    return _Builder(wanted, actual).state()
+
+
+class _Builder:
+    def __init__(self, wanted: Wanted, actual: State) -> None:
+        self.wanted = wanted
+        self.names = wanted.names
+        self.actual = actual
+        self.roles: dict[str, Role] = {}
+        self.memberships: set[Membership] = set()
+        self.grants: set[Grant] = set()
+        self.entries: set[Entry] = set()
+        self.everyone = self.names.fixed(RoleKind.EVERYONE)
+        self.anonymous = self.names.fixed(RoleKind.ANONYMOUS)
+        self.above = (self.names.fixed(RoleKind.SUPERUSER), self.names.fixed(RoleKind.SYSTEM))
+        self.privileges = {
+            permission: (protection, command)
+            for protection in wanted.tables.protected
+            for permission, command in protection.permissions.items()
+        }
+        self.asked = {name for one in wanted.tables.protected for name in one.asked}
+
+    def state(self) -> State:
+        self._fixed_roles()
+        groups = self._group_roles()
+        self._permission_roles(groups)
+        self._session_roles(groups)
+        self._context_grants()
+        self._table_grants()
+        return State(
+            roles=frozenset(self.roles.values()),
+            memberships=frozenset(self.memberships),
+            grants=frozenset(self.grants),
+            definitions=self.wanted.definitions,
+            entries=frozenset(self.entries),
+        )
+
+    # Roles
+
+    def _role(self, name: str, kind: RoleKind, id: str | None = None, bound: str | None = None) -> str:
+        self.roles[name] = Role(name, self.names.mark(kind, id, bound))
+        return name
+
+    def _fixed_roles(self) -> None:
+        for kind in FIXED_ROLES:
+            self._becomable(self._role(self.names.fixed(kind), kind))
+        self.entries.add(Entry("session", "", self.everyone))
+        if self.wanted.is_test:
+            # Made with the test database, so that the login may become them.
+            for kind in (RoleKind.LOGIN, RoleKind.OWNER):
+                self._becomable(self._role(self.names.fixed(kind), kind))
+
+    def _becomable(self, role: str) -> None:
+        for login in self.wanted.logins:
+            self.memberships.add(Membership(role, login, inherit=False, set_role=True))
+        if self.wanted.tester is not None:
+            inherit = self.wanted.tester_inherits
+            self.memberships.add(Membership(role, self.wanted.tester, inherit, set_role=True))
+
+    def _belongs(self, member: str, role: str) -> None:
+        self.memberships.add(Membership(role, member, inherit=True, set_role=False))
+
+    def _group_roles(self) -> dict[str, str]:
+        """Make the role of each group; return group key -> role."""
+        bound = {*self.names.configured} | {
+            name for one in self.wanted.tables.protected for name in one.groups
+        }
+        self._refuse_renamed(bound)
+        by_name = {name: key for key, name in self.wanted.auth.groups.items()}
+        found: dict[str, str] = {}
+        # Names that settings or policies say come first: theirs never depend on the rest.
+        for name in sorted(bound):
+            role = self.names.group(name)
+            self._refuse_same(role, name)
+            key = by_name.get(name)
+            self._session_part(self._role(role, RoleKind.GROUP, key, name), key, found)
+        for key, name in sorted(self.wanted.auth.groups.items(), key=lambda one: _ordered(one[0])):
+            if name in bound:
+                continue
+            role = self.names.group(name)
+            if role in self.roles:
+                role = shortened(role, distinct=f"{self.names.prefix} group {key}")
+            self._session_part(self._role(role, RoleKind.GROUP, key), key, found)
+        for key, role in found.items():
+            self._privileges_of(role, self.wanted.auth.group_permissions.get(key, frozenset()))
+        return found
+
+    def _session_part(self, role: str, key: str | None, found: dict[str, str]) -> None:
+        self._becomable(role)
+        self._belongs(role, self.everyone)
+        if key is not None:
+            found[key] = role
+            self.entries.add(Entry("part", f"g{key}", role))
+            self.entries.add(Entry("session", f"g{key}", role))
+
+    def _refuse_same(self, role: str, name: str) -> None:
+        taken = self.roles.get(role)
+        if taken is not None:
+            raise PlanError(
+                f"Groups {taken.mark.bound or taken.mark.kind!r} and {name!r} would both have the "
+                f"role {role!r}. Give one of them another name in RLS_PERMS['GROUP_ROLES']."
+            )
+
+    def _refuse_renamed(self, bound: Iterable[str]) -> None:
+        """A new group must not inherit what settings or a policy gave one of the old name."""
+        for role in self.actual.roles:
+            mark = role.mark
+            if mark.kind is not RoleKind.GROUP or mark.bound not in bound or mark.id is None:
+                continue
+            now = self.wanted.auth.groups.get(mark.id)
+            if now is not None and now != mark.bound:
+                raise PlanError(
+                    f"The group {mark.bound!r} is now called {now!r}, but settings or a policy "
+                    f"name it {mark.bound!r}. Write {now!r} there (RLS_PERMS['GROUP_ROLES'], "
+                    f"Group({now!r})), or rename the group back."
+                )
+
+    def _permission_roles(self, groups: Mapping[str, str]) -> None:
+        """Make the roles of permissions that a policy asks for, or that a user holds directly."""
+        direct = {one for _, held in self.wanted.auth.combinations for one in held}
+        mapped = direct & (self.privileges.keys() | self.asked)
+        for permission in sorted(self.asked | mapped):
+            role = self._role(self.names.permission(permission), RoleKind.PERMISSION, permission)
+            for key, group in groups.items():
+                if permission in self.wanted.auth.group_permissions.get(key, ()):
+                    self._belongs(group, role)
+            if permission in self.wanted.auth.permission_ids:
+                key = f"p{self.wanted.auth.permission_ids[permission]}"
+                self.entries.add(Entry("part", key, role))
+            if permission in mapped:
+                self._privileges_of(role, {permission})
+
+    def _session_roles(self, groups: Mapping[str, str]) -> None:
+        """
+        Make a role for each combination, and keep those that first use made.
+
+        What a kept one stands for is looked up again: its parts may be gone.
+        """
+        parts = {entry.key: entry.role for entry in self.entries if entry.kind == "part"}
+        given = {entry.key: entry.role for entry in self.actual.entries if entry.kind == "session"}
+        keys = {self._key(combination, parts) for combination in self.wanted.auth.combinations}
+        keys |= {key for key in given if set(key.split(",")) <= parts.keys()}
+        known = {entry.key for entry in self.entries if entry.kind == "session"}
+        marked = {role.name: role.mark for role in self.actual.roles}
+        for key in sorted(keys - known):
+            names = [parts[part] for part in key.split(",")]
+            role = given.get(key)
+            if role is None or role not in marked or marked[role].kind is not RoleKind.SESSION:
+                role = session_name(self.names.prefix, names, {*self.roles, *marked}, key)
+            self._role(role, RoleKind.SESSION, key)
+            self._becomable(role)
+            for part in (*names, self.everyone):
+                self._belongs(role, part)
+            self.entries.add(Entry("session", key, role))
+
+    def _key(
+        self, combination: tuple[frozenset[str], frozenset[str]], parts: Mapping[str, str]
+    ) -> str:
+        """The key of a combination, of the parts that have roles; "" is everyone."""
+        held, permissions = combination
+        ids = self.wanted.auth.permission_ids
+        keys = {f"g{key}" for key in held} | {f"p{ids[one]}" for one in permissions if one in ids}
+        return ",".join(sorted(keys & parts.keys()))
+
+    # Privileges
+
+    def _grant(
+        self, roles: Iterable[str], target: DatabaseObject, privileges: Iterable[Privilege]
+    ) -> None:
+        for role in roles:
+            self.grants.update(Grant(role, target, privilege) for privilege in privileges)
+
+    def _grant_columns(
+        self, roles: Iterable[str], table: Table, columns: Iterable[str], privilege: Privilege
+    ) -> None:
+        target = _table(table)
+        names = tuple(columns)
+        for role in roles:
+            if Grant(role, target, privilege) not in self.grants:
+                self.grants.update(Grant(role, target, privilege, name) for name in names)
+
+    def _privileges_of(self, role: str, permissions: Iterable[str]) -> None:
+        """
+        What *permissions* are on protected tables: the privilege on all of the table.
+
+        On single columns it is only the right to name them, which every command needs and
+        policies do not take for a permission: SELECT to find what to change or delete, and
+        to read back what was added; UPDATE of the key for SELECT .. FOR UPDATE.
+        """
+        held = [self.privileges[one] for one in permissions if one in self.privileges]
+        for protection, command in held:
+            table = protection.relation.table
+            self._grant([role], _table(table), [Privilege(command)])
+            self._sequences([role], table, command)
+        for protection, command in held:
+            relation = protection.relation
+            self._grant_columns([role], relation.table, relation.columns, Privilege.SELECT)
+            if command is Command.INSERT:
+                key = [protection.key_column]
+                self._grant_columns([role], relation.table, key, Privilege.UPDATE)
+
+    def _sequences(self, roles: Iterable[str], table: Table, command: Command) -> None:
+        if command is Command.INSERT:
+            for sequence in self.wanted.tables.sequences.get((table.schema, table.name), ()):
+                target = DatabaseObject(ObjectKind.SEQUENCE, sequence.schema, sequence.name)
+                self._grant(roles, target, [Privilege.USAGE])
+
+    def _context_grants(self) -> None:
+        """The schema and functions of the library: to read the context, and to enter it."""
+        schema = DatabaseObject(ObjectKind.SCHEMA, "", SCHEMA)
+        session = (self.everyone, self.anonymous, *self.above)
+        self._grant((*session, *self._logins()), schema, [Privilege.USAGE])
+        for name, arguments in CONTEXT_FUNCTIONS:
+            self._grant(session, _function(name, arguments), [Privilege.EXECUTE])
+        for name, arguments in LOGIN_FUNCTIONS:
+            self._grant(self._logins(), _function(name, arguments), [Privilege.EXECUTE])
+
+    def _logins(self) -> tuple[str, ...]:
+        """The logins, or in tests what stands in for them."""
+        if self.wanted.is_test:
+            return (self.names.fixed(RoleKind.LOGIN),)
+        return self.wanted.logins
+
+    def _table_grants(self) -> None:
+        tables = self.wanted.tables
+        session = (self.everyone, self.anonymous)
+        for protection in tables.protected:
+            self._protected(protection)
+        for relation in tables.framework:
+            self._all_rows(self._logins(), relation)
+        for relation in tables.open:
+            self._all_rows((*session, *self.above, *self._logins()), relation)
+        for relation in tables.login_reads:
+            self._grant(self._logins(), _table(relation.table), [Privilege.SELECT])
+        for relation, columns in tables.readable:
+            self._grant_columns(
+                (*session, *self.above), relation.table, columns, Privilege.SELECT
+            )
+        # After whole tables, since a column of a table that is granted whole is not granted.
+        for protection in tables.protected:
+            for table, columns, roles in protection.reads:
+                self._grant_columns(roles, table, columns, Privilege.SELECT)
+
+    def _all_rows(self, roles: Iterable[str], relation: Relation) -> None:
+        given = tuple(roles)
+        self._grant(given, _table(relation.table), ROWS)
+        self._sequences(given, relation.table, Command.INSERT)
+
+    def _protected(self, protection: Protection) -> None:
+        self._all_rows(self.above, protection.relation)
+        table = protection.relation.table
+        for command, roles in protection.ungated.items():
+            self._grant(roles, _table(table), [Privilege(command)])
+            self._grant_columns(
+                roles, table, protection.relation.columns, Privilege.SELECT
+            )
+            self._sequences(roles, table, command)
+        for view in protection.views:
+            self._grant(
+                (self.everyone, self.anonymous),
+                DatabaseObject(ObjectKind.TABLE, SCHEMA, view),
+                [Privilege.SELECT],
+            )
+
+
+def _table(table: Table) -> DatabaseObject:
+    return DatabaseObject(ObjectKind.TABLE, table.schema, table.name)
+
+
+def _function(name: str, arguments: tuple[str, ...]) -> DatabaseObject:
+    return DatabaseObject(ObjectKind.FUNCTION, SCHEMA, name, arguments)
+
+
+def _ordered(key: str) -> tuple[int, str]:
+    """Keys that are numbers in the order of numbers."""
+    return (len(key), key)
+
+
+def schemas(tables: Tables) -> Iterator[str]:
+    """The schemas whose privileges are under our care."""
+    yield SCHEMA
+    relations = [one.relation for one in tables.protected]
+    relations += [*tables.framework, *tables.open, *tables.login_reads]
+    yield from {relation.table.schema for relation in relations}

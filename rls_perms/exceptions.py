@@ -1,0 +1,42 @@
+"""The errors that rls_perms raises: one class for each thing a caller might handle."""
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.db.utils import ProgrammingError
+
+
+class RlsPermsError(Exception):
+    """Base class of every error of this library."""
+
+
+class ConfigurationError(RlsPermsError, ImproperlyConfigured):
+    """A setting or a declaration that cannot work as it is written."""
+
+
+class InvalidRoleName(ConfigurationError):
+    """A role name that PostgreSQL would cut, reserve or confuse with another."""
+
+
+class PlanError(RlsPermsError):
+    """The wanted roles cannot be reached from the roles that the database holds."""
+
+
+class WrongCredentials(RlsPermsError):
+    """The login in use may not do what was asked; another alias may."""
+
+
+class NoContext(RlsPermsError):
+    """Something needs to know as whom it runs, and no context says so."""
+
+
+class UnknownRole(RlsPermsError):
+    """A role that the database does not hold, or that the login may not become."""
+
+
+class PermissionDenied(DjangoPermissionDenied, ProgrammingError, RlsPermsError):
+    """
+    PostgreSQL refused (SQLSTATE 42501), or filtered what was to be saved.
+
+    It is Django's ``PermissionDenied``, so views answer 403 by themselves, and a
+    ``ProgrammingError``, so code that handles database errors goes on working.
+    """

@@ -1,0 +1,54 @@
+"""Which tables are Django's own: the login's, whatever the context."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from django.apps import apps
+from django.conf import settings
+from django.core.signals import setting_changed
+
+from rls_perms.conf import get_settings
+
+
+@dataclass(frozen=True, slots=True)
+class FrameworkTables:
+    """Tables of the framework, and the columns that session roles may read of some."""
+
+    #: All tables of FRAMEWORK_APPS, the user model's and those of its groups and permissions.
+    names: frozenset[str]
+    #: Table -> columns that a session role may read, so that joins to it work.
+    readable: dict[str, frozenset[str]]
+
+
+@cache
+def framework_tables() -> FrameworkTables:
+    """The tables of this project's framework; read once the apps are loaded."""
+    conf = get_settings()
+    user = apps.get_model(settings.AUTH_USER_MODEL)
+    names = {user._meta.db_table}
+    names |= {field.m2m_db_table() for field in user._meta.local_many_to_many}
+    for app_label in conf.framework_apps:
+        if app_label in apps.app_configs:
+            models = apps.get_app_config(app_label).get_models(include_auto_created=True)
+            names |= {model._meta.db_table for model in models}
+    readable = {
+        user._meta.db_table: frozenset(
+            field.column
+            for field in user._meta.concrete_fields
+            if field.name not in conf.sensitive_fields
+        )
+    }
+    if "contenttypes" in apps.app_configs:
+        content_type = apps.get_model("contenttypes.ContentType")
+        readable[content_type._meta.db_table] = frozenset(
+            field.column for field in content_type._meta.concrete_fields
+        )
+    return FrameworkTables(frozenset(names), readable)
+
+
+def _forget(*, setting: str, **kwargs: object) -> None:
+    if setting in ("RLS_PERMS", "AUTH_USER_MODEL", "INSTALLED_APPS"):
+        framework_tables.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="rls_perms.framework")

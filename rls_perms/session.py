@@ -1,0 +1,196 @@
+"""Enter a context: as a user, in a tenant, as a role, as the system."""
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable
+from contextvars import Token
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar
+
+from django.apps import apps
+from django.conf import settings
+
+from rls_perms.conf import get_settings
+from rls_perms.context import Asker, Context, Entered, Source, current
+from rls_perms.exceptions import NoContext
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+audit = logging.getLogger("rls_perms.audit")
+
+#: Stands for an argument that was left out, where None means something.
+LEFT_OUT: Any = object()
+
+
+class Entering:
+    """
+    A context to be entered: ``with``, ``async with`` or a decorator of either kind.
+
+    It can be entered again, also inside itself; leaving restores what was before, after
+    an error and a cancellation too.
+    """
+
+    def __init__(self, make: Callable[[], Context]) -> None:
+        self._make = make
+        self._tokens: list[Token[Source | None]] = []
+
+    def __enter__(self) -> Context:
+        context = self._make()
+        self._tokens.append(current.set(Entered(context)))
+        return context
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        current.reset(self._tokens.pop())
+
+    async def __aenter__(self) -> Context:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(exc_type, exc, traceback)
+
+    def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(
+                f"{function.__qualname__}() is a generator: its caller runs between its steps and "
+                "would run in its context. Write the with statement inside of it."
+            )
+        # One object for each call, since calls may overlap.
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def entering_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
+                with Entering(self._make):
+                    return await function(*args, **kwargs)
+
+            return entering_coroutine  # type: ignore[return-value]
+
+        @functools.wraps(function)
+        def entering(*args: P.args, **kwargs: P.kwargs) -> T:
+            with Entering(self._make):
+                return function(*args, **kwargs)
+
+        return entering
+
+
+def as_user(user: Any, *, tenant: Any = LEFT_OUT) -> Entering:
+    """
+    Run as *user*, a saved user or ``AnonymousUser``.
+
+    *tenant* is a tenant or its key; None is no tenant. Left out, it is the user's only
+    tenant, if the user model has one. Raises ValueError for a user without a key.
+    """
+
+    def make() -> Context:
+        key = user_key(user)
+        chosen = default_tenant(user) if tenant is LEFT_OUT else tenant
+        asker = Asker.ANONYMOUS if key is None else Asker.USER
+        return Context(asker=asker, user=key, tenant=tenant_key(chosen))
+
+    return Entering(make)
+
+
+def as_tenant(tenant: Any) -> Entering:
+    """
+    Go on as whoever it is now, in *tenant*: a tenant, its key, or None for no tenant.
+
+    Raises NoContext where nobody is set.
+    """
+
+    def make() -> Context:
+        source = current.get()
+        if source is None:
+            raise NoContext(
+                f"as_tenant({tenant!r}) changes the tenant of a context, and there is none. "
+                "Enter as_user(user) first, or as_user(user, tenant=...) at once."
+            )
+        return replace(source.entered().context, tenant=tenant_key(tenant))
+
+    return Entering(make)
+
+
+def as_role(role: str, *, tenant: Any = None) -> Entering:
+    """
+    Run as one role of the project, by its name without prefix, as ``"manager"``.
+
+    There is no user then, so policies with ``CurrentUser()`` show nothing. The first
+    statement raises UnknownRole if there is no such role.
+    """
+    if not isinstance(role, str) or not role:
+        raise ValueError(f"as_role({role!r}) takes the name of a role, as in as_role('manager').")
+    return Entering(lambda: Context(asker=Asker.ROLE, role=role, tenant=tenant_key(tenant)))
+
+
+def as_system(*, reason: str) -> Entering:
+    """
+    Run as the system: every row of every tenant. Written to the log ``rls_perms.audit``.
+
+    *reason* is for whoever reads that log.
+    """
+    if not isinstance(reason, str) or not reason.strip():
+        raise ValueError(
+            f"as_system(reason={reason!r}) sees every row of every tenant. Say why, "
+            "as in as_system(reason='nightly invoices')."
+        )
+
+    def make() -> Context:
+        audit.info("system role entered: %s", reason, extra={"reason": reason})
+        return Context(asker=Asker.SYSTEM)
+
+    return Entering(make)
+
+
+def user_key(user: Any) -> str | None:
+    """The key of *user* as text; None for the anonymous user."""
+    if getattr(user, "is_anonymous", False):
+        return None
+    if getattr(user, "pk", None) is None:
+        raise ValueError(
+            f"as_user({user!r}) needs a user that is saved, or AnonymousUser(): the database "
+            "finds the role by the user's key."
+        )
+    return str(user.pk)
+
+
+def tenant_key(tenant: Any) -> str | None:
+    """The key of *tenant*, a tenant or a key, as text; None for no tenant."""
+    if tenant is None:
+        return None
+    key = tenant.pk if hasattr(tenant, "pk") else tenant
+    if key is None or str(key) == "":
+        raise ValueError(f"{tenant!r} has no key. Save the tenant first, or give its key.")
+    return str(key)
+
+
+def tenant_field() -> Any:
+    """The user model's only foreign key to the tenant; None where it has none, or several."""
+    label = get_settings().tenant_model
+    if label is None:
+        return None
+    tenant_model = apps.get_model(label)
+    found = [
+        field
+        for field in apps.get_model(settings.AUTH_USER_MODEL)._meta.concrete_fields
+        if field.is_relation and field.remote_field.model is tenant_model
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def default_tenant(user: Any) -> Any:
+    """The key of the only tenant that the user model gives *user*; None without one."""
+    field = tenant_field()
+    if field is None or getattr(user, "is_anonymous", False):
+        return None
+    return getattr(user, field.attname)

@@ -1,0 +1,131 @@
+"""The statement of each change of a plan."""
+
+from functools import singledispatch
+
+from psycopg import sql
+
+from rls_perms import plan
+from rls_perms.grants import DatabaseObject, Membership
+from rls_perms.keywords import ObjectKind
+from rls_perms.statements.render import identifiers, joined, qualified
+
+#: The first PostgreSQL that keeps INHERIT and SET with each membership.
+MEMBERSHIP_OPTIONS = 160000
+
+
+@singledispatch
+def statement(change: object, server_version: int) -> sql.Composed:
+    """The SQL of one change, for a server of *server_version* (as in 150004)."""
+    raise TypeError(f"{change!r} is no change of a plan.")
+
+
+@statement.register
+def _(change: plan.RenameRole, server_version: int) -> sql.Composed:
+    return sql.SQL("ALTER ROLE {} RENAME TO {}").format(
+        sql.Identifier(change.old), sql.Identifier(change.new)
+    )
+
+
+@statement.register
+def _(change: plan.CreateRole, server_version: int) -> sql.Composed:
+    name = sql.Identifier(change.role.name)
+    return sql.SQL("CREATE ROLE {} NOLOGIN; COMMENT ON ROLE {} IS {}").format(
+        name, name, sql.Literal(str(change.role.mark))
+    )
+
+
+@statement.register
+def _(change: plan.MarkRole, server_version: int) -> sql.Composed:
+    return sql.SQL("COMMENT ON ROLE {} IS {}").format(
+        sql.Identifier(change.role.name), sql.Literal(str(change.role.mark))
+    )
+
+
+@statement.register
+def _(change: plan.AddMembership, server_version: int) -> sql.Composed:
+    membership = change.membership
+    return sql.SQL("GRANT {} TO {}{}").format(
+        sql.Identifier(membership.role),
+        sql.Identifier(membership.member),
+        membership_options(membership, server_version),
+    )
+
+
+@statement.register
+def _(change: plan.RemoveMembership, server_version: int) -> sql.Composed:
+    membership = change.membership
+    revoke = sql.SQL("REVOKE {} FROM {}").format(
+        sql.Identifier(membership.role), sql.Identifier(membership.member)
+    )
+    if membership.grantor and server_version >= MEMBERSHIP_OPTIONS:
+        return revoke + sql.SQL(" GRANTED BY {}").format(sql.Identifier(membership.grantor))
+    return sql.Composed([revoke])
+
+
+@statement.register
+def _(change: plan.GrantPrivileges, server_version: int) -> sql.Composed:
+    return sql.SQL("GRANT {} ON {} TO {}").format(
+        _privileges(change), _object(change.object), _grantee(change.role)
+    )
+
+
+@statement.register
+def _(change: plan.RevokePrivileges, server_version: int) -> sql.Composed:
+    return sql.SQL("REVOKE {} ON {} FROM {}").format(
+        _privileges(change), _object(change.object), _grantee(change.role)
+    )
+
+
+@statement.register
+def _(change: plan.Define, server_version: int) -> sql.Composed:
+    # Rendered by another module of this layer already.
+    return sql.Composed([sql.SQL(change.definition.sql)])
+
+
+@statement.register
+def _(change: plan.Record, server_version: int) -> sql.Composed:
+    return sql.SQL(
+        "INSERT INTO rls_perms.role_map (kind, key, role) VALUES ({}, {}, {})"
+    ).format(*(sql.Literal(value) for value in (change.entry.kind, change.entry.key, change.entry.role)))
+
+
+@statement.register
+def _(change: plan.Forget, server_version: int) -> sql.Composed:
+    return sql.SQL("DELETE FROM rls_perms.role_map WHERE kind = {} AND key = {}").format(
+        sql.Literal(change.entry.kind), sql.Literal(change.entry.key)
+    )
+
+
+def membership_options(membership: Membership, server_version: int) -> sql.SQL:
+    """What follows GRANT .. TO ..: nothing before PostgreSQL 16, which has no options."""
+    if server_version < MEMBERSHIP_OPTIONS:
+        return sql.SQL("")
+    inherit = sql.SQL("TRUE" if membership.inherit else "FALSE")
+    set_role = sql.SQL("TRUE" if membership.set_role else "FALSE")
+    return sql.SQL(" WITH INHERIT {}, SET {}").format(inherit, set_role)  # type: ignore[return-value]
+
+
+def _privileges(change: plan.GrantPrivileges | plan.RevokePrivileges) -> sql.Composed:
+    words = joined(sql.SQL(privilege) for privilege in change.privileges)
+    if not change.columns:
+        return words
+    return sql.SQL("{} ({})").format(words, identifiers(change.columns))
+
+
+def _object(target: DatabaseObject) -> sql.Composed:
+    if target.kind is ObjectKind.SCHEMA:
+        return sql.SQL("SCHEMA {}").format(sql.Identifier(target.name))
+    name = qualified(target.schema, target.name)
+    if target.arguments is not None:
+        # Types come from PostgreSQL's own format_type(), never from outside.
+        arguments = sql.SQL(", ").join([sql.SQL(type_) for type_ in target.arguments])
+        return sql.SQL("FUNCTION {}({})").format(name, arguments)
+    return sql.SQL("{} {}").format(sql.SQL(target.kind), name)
+
+
+def _grantee(role: str) -> sql.Composable:
+    return sql.SQL("PUBLIC") if role == PUBLIC else sql.Identifier(role)
+
+
+#: How a grant to everybody in the cluster is written in a State: no role can be called so.
+PUBLIC = "public"

@@ -1,0 +1,203 @@
+"""What the library keeps in a database: its schema, functions and the map of roles."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from rls_perms.grants import Membership
+from rls_perms.keywords import RoleKind
+from rls_perms.roles import fixed_name
+from rls_perms.statements.changes import membership_options
+from rls_perms.statements.render import qualified, template
+
+#: Any number will do, as long as nobody else takes it: the bytes of "rls_perm".
+LOCK = int.from_bytes(b"rls_perm")
+
+#: What the login role may call, with the types of the arguments.
+LOGIN_FUNCTIONS = (
+    ("session_role", ("text", "text")),
+    ("make_session_role", ("text", "text")),
+    ("named_role", ("text",)),
+)
+
+#: What policies call.
+CONTEXT_FUNCTIONS = (("user_id", ()), ("tenant_id", ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table."""
+
+    table: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserTables:
+    """
+    Where the user model keeps what decides about a role.
+
+    What a custom user model does not have is None: then nobody is inactive or a
+    superuser, and nobody has groups or permissions of their own.
+    """
+
+    users: str
+    key: str
+    key_type: str
+    active: str | None
+    superuser: str | None
+    username: str
+    anonymous_username: str | None
+    #: Table, column of the user, column of the group or permission.
+    groups: tuple[str, str, str] | None
+    permissions: tuple[str, str, str] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """What the text of the functions depends on."""
+
+    prefix: str
+    database: str
+    guc_prefix: str
+    user_type: str
+    tenant_type: str
+    users: UserTables
+    logins: tuple[str, ...]
+    server_version: int
+
+
+def tables() -> list[sql.Composed]:
+    """The schema and its tables."""
+    return [
+        template("create_schema"),
+        template("create_installation"),
+        template("create_role_map"),
+    ]
+
+
+def remember(prefix: str, database: str) -> sql.Composed:
+    """Write the prefix down, once."""
+    return sql.SQL(
+        "INSERT INTO rls_perms.installation (prefix, database) VALUES ({}, {})"
+    ).format(sql.Literal(prefix), sql.Literal(database))
+
+
+def remember_functions(digest: str) -> sql.Composed:
+    """Write down which functions are installed, by a digest of their SQL."""
+    return sql.SQL("UPDATE rls_perms.installation SET functions = {}").format(sql.Literal(digest))
+
+
+def functions(wanted: Installed) -> list[sql.Composed]:
+    """Every function, in an order in which each finds what it calls."""
+    prefix = sql.Literal(wanted.prefix)
+    return [
+        template(
+            "user_id",
+            type=sql.SQL(wanted.user_type),
+            setting=sql.Literal(f"{wanted.guc_prefix}.user_id"),
+        ),
+        template(
+            "tenant_id",
+            type=sql.SQL(wanted.tenant_type),
+            setting=sql.Literal(f"{wanted.guc_prefix}.tenant_id"),
+        ),
+        _resolve(wanted),
+        template("session_role"),
+        template(
+            "make_session_role",
+            lock=sql.Literal(LOCK),
+            prefix=prefix,
+            database=sql.Literal(wanted.database),
+            everyone=sql.Literal(fixed_name(wanted.prefix, RoleKind.EVERYONE)),
+            logins=sql.Literal(list(wanted.logins)),
+            part_options=_options(inherit=True, set_role=False, version=wanted.server_version),
+            login_options=_options(inherit=False, set_role=True, version=wanted.server_version),
+        ),
+        template("named_role", prefix=prefix),
+        template("drop_policies"),
+        template("ensure_role"),
+        template("forget_new_row_function"),
+    ]
+
+
+def _options(*, inherit: bool, set_role: bool, version: int) -> sql.SQL:
+    return membership_options(Membership("", "", inherit, set_role), version)
+
+
+def _resolve(wanted: Installed) -> sql.Composed:
+    def role(kind: RoleKind) -> sql.Literal:
+        return sql.Literal(fixed_name(wanted.prefix, kind))
+
+    users = wanted.users
+    return template(
+        "resolve",
+        anonymous=role(RoleKind.ANONYMOUS),
+        superuser=role(RoleKind.SUPERUSER),
+        system=role(RoleKind.SYSTEM),
+        find_anonymous_user=_find_anonymous_user(users),
+        find_user=_find_user(users),
+        held_parts=_held_parts(users),
+    )
+
+
+def _find_user(users: UserTables) -> sql.Composed:
+    return sql.SQL(
+        "SELECT {active}, {superuser} INTO active, superuser"
+        " FROM {users} AS asking WHERE asking.{key} = asker::{type};"
+    ).format(
+        active=_flag(users.active, default=True),
+        superuser=_flag(users.superuser, default=False),
+        users=_table(users.users),
+        key=sql.Identifier(users.key),
+        type=sql.SQL(users.key_type),
+    )
+
+
+def _find_anonymous_user(users: UserTables) -> sql.Composable:
+    if users.anonymous_username is None:
+        return sql.SQL("")
+    return sql.SQL(
+        "SELECT asking.{key}::text INTO user_id FROM {users} AS asking"
+        " WHERE asking.{username} = {anonymous} AND {active};"
+    ).format(
+        key=sql.Identifier(users.key),
+        users=_table(users.users),
+        username=sql.Identifier(users.username),
+        anonymous=sql.Literal(users.anonymous_username),
+        active=_flag(users.active, default=True),
+    )
+
+
+def _held_parts(users: UserTables) -> sql.Composable:
+    branches = [
+        sql.SQL(
+            "SELECT {letter} || held.{part} FROM {table} AS held WHERE held.{user} = asker::{type}"
+        ).format(
+            letter=sql.Literal(letter),
+            part=sql.Identifier(through[2]),
+            table=_table(through[0]),
+            user=sql.Identifier(through[1]),
+            type=sql.SQL(users.key_type),
+        )
+        for letter, through in (("g", users.groups), ("p", users.permissions))
+        if through is not None
+    ]
+    if not branches:
+        return sql.SQL("SELECT NULL::text WHERE false")
+    return sql.SQL(" UNION ALL ").join(branches)
+
+
+def _flag(column: str | None, *, default: bool) -> sql.Composable:
+    if column is None:
+        return sql.SQL("true" if default else "false")
+    return sql.SQL("asking.{}").format(sql.Identifier(column))
+
+
+def _table(name: str) -> sql.Identifier:
+    # The functions run with an empty search path, so the name must say its schema.
+    schema, _, table = name.rpartition(".")
+    return qualified(schema, table)
+
+

@@ -1,0 +1,187 @@
+"""The statements of a declaration: policies, triggers of new rows, views of grants."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from rls_perms.identifiers import digest, shortened
+from rls_perms.keywords import Command
+from rls_perms.statements.render import (
+    identifiers,
+    literals,
+    qualified,
+    regclass,
+    template,
+)
+
+BEFORE_TRIGGER = "zz_rls_perms_new_row"
+AFTER_TRIGGER = "zz_rls_perms_forget_new_row"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table by name; *schema* is "" where the search path finds it."""
+
+    name: str
+    schema: str = ""
+
+    def identifier(self) -> sql.Identifier:
+        return qualified(self.schema, self.name)
+
+    def value(self) -> sql.Composed:
+        return regclass(self.schema, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table or view that exists."""
+
+    table: Table
+    columns: tuple[str, ...]
+    #: Whether its name alone finds it.
+    visible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySpec:
+    """One policy as PostgreSQL takes it. Conditions are SQL text that Django compiled."""
+
+    name: str
+    command: Command
+    permissive: bool
+    roles: tuple[str, ...]
+    using: str | None = None
+    check: str | None = None
+
+
+def create_policy(spec: PolicySpec, table: Table, comment: str) -> sql.Composed:
+    """CREATE POLICY, and the comment that says it is ours."""
+    clauses = [
+        sql.SQL("\n    {} ({})").format(sql.SQL(word), sql.SQL(condition))
+        for word, condition in (("USING", spec.using), ("WITH CHECK", spec.check))
+        if condition is not None
+    ]
+    return template(
+        "create_policy",
+        name=sql.Identifier(spec.name),
+        table=table.identifier(),
+        kind=sql.SQL("PERMISSIVE" if spec.permissive else "RESTRICTIVE"),
+        command=sql.SQL(spec.command),
+        roles=identifiers(spec.roles),
+        clauses=sql.Composed(clauses),
+    ) + sql.SQL("\n") + template(
+        "comment_on_policy",
+        name=sql.Identifier(spec.name),
+        table=table.identifier(),
+        comment=sql.Literal(comment),
+    )
+
+
+def drop_policies(table: Table) -> sql.Composed:
+    return template("call_drop_policies", table=table.value())
+
+
+def ensure_role(name: str, mark: str) -> sql.Composed:
+    return template("call_ensure_role", name=sql.Literal(name), mark=sql.Literal(mark))
+
+
+def enable_row_security(table: Table) -> sql.Composed:
+    return template("enable_row_security", table=table.identifier())
+
+
+def new_row_setting(prefix: str, table: Table) -> str:
+    """The setting that holds the key of the row being inserted into *table*."""
+    return f"{prefix}.new_{digest(f'{table.schema}.{table.name}', 16)}"
+
+
+def remember_new_rows(
+    table: Table, key_column: str, setting: str, unbound: Iterable[str]
+) -> sql.Composed:
+    """The function and triggers that let a creator see a row in the statement that makes it."""
+    function = sql.Identifier(shortened(f"new_row_{table.name}"))
+    return (
+        template(
+            "new_row_function",
+            function=function,
+            setting=sql.Literal(setting),
+            key=sql.Identifier(key_column),
+        )
+        + sql.SQL("\n")
+        + template(
+            "new_row_triggers",
+            before=sql.Identifier(BEFORE_TRIGGER),
+            after=sql.Identifier(AFTER_TRIGGER),
+            table=table.identifier(),
+            unbound=literals(unbound),
+            function=function,
+            setting=sql.Literal(setting),
+        )
+    )
+
+
+def forget_triggers(table: Table) -> sql.Composed:
+    return template(
+        "drop_new_row_triggers",
+        before=sql.Identifier(BEFORE_TRIGGER),
+        after=sql.Identifier(AFTER_TRIGGER),
+        table=table.identifier(),
+    )
+
+
+# Conditions. Django compiles those that a declaration writes; these are the library's own.
+
+
+def is_new_row(key_column: str, key_type: str, setting: str) -> str:
+    # Not in a sub-select: it is read for each row of the INSERT. Without CASE or OR around
+    # the column, so that a SELECT can use the index for it beside the other policies.
+    return (
+        sql.SQL("{} = nullif(pg_catalog.current_setting({}, true), '')::{}")
+        .format(sql.Identifier(key_column), sql.Literal(setting), sql.SQL(key_type))
+        .as_string(None)
+    )
+
+
+def holds_privilege(table: Table, privileges: Iterable[Command]) -> str:
+    """Whether the asking role holds one of *privileges* on all of *table*."""
+    return (
+        sql.SQL("(SELECT pg_catalog.has_table_privilege({}, {}))")
+        .format(table.value(), sql.Literal(", ".join(privileges)))
+        .as_string(None)
+    )
+
+
+def belongs_to(role: str) -> str:
+    """Whether the asking role has what *role* has."""
+    return (
+        sql.SQL("(SELECT pg_catalog.pg_has_role(current_user, {}, 'USAGE'))")
+        .format(sql.Literal(role))
+        .as_string(None)
+    )
+
+
+def granted_by_view(key_column: str, views: Iterable[str]) -> str:
+    """Whether a row's key is among those in *views*, an array made once a statement."""
+    branches = sql.SQL(" UNION ALL ").join(
+        sql.SQL("SELECT object_id FROM {}").format(sql.Identifier("rls_perms", view))
+        for view in views
+    )
+    return (
+        sql.SQL("{} = ANY (ARRAY({}))")
+        .format(sql.Identifier(key_column), branches)
+        .as_string(None)
+    )
+
+
+def conjunction(*conditions: str) -> str:
+    """All of *conditions*; those that are always true are left out."""
+    parts = [condition for condition in dict.fromkeys(conditions) if condition != "true"]
+    if len(parts) > 1:
+        parts = [f"({part})" for part in parts]
+    return " AND ".join(parts) or "true"
+
+
+def disjunction(*conditions: str) -> str:
+    parts = list(dict.fromkeys(conditions))
+    return " OR ".join(f"({part})" for part in parts) if len(parts) > 1 else parts[0]
+

@@ -1,0 +1,50 @@
+"""What is put before a statement, so that it runs as somebody."""
+
+from psycopg import sql
+
+#: Find the role and the user of a context, and take both on, in one statement.
+_RESOLVE = """\
+SELECT pg_catalog.set_config('role', found.role, true),
+       pg_catalog.set_config({user_setting}, found.user_id, true),
+       found.role, found.user_id
+  FROM rls_perms.{function}({asker}, {tenant}) AS found"""
+
+_NAMED = """\
+SELECT pg_catalog.set_config('role', found.role, true),
+       pg_catalog.set_config({user_setting}, '', true),
+       found.role, ''
+  FROM rls_perms.named_role({short}) AS found (role)"""
+
+
+def resolve(asker: str | None, tenant: str | None, user_setting: str, *, make: bool) -> sql.Composed:
+    """Become the session role of *asker*; with *make*, make it if it is missing."""
+    return sql.SQL(_RESOLVE).format(
+        user_setting=sql.Literal(user_setting),
+        function=sql.Identifier("make_session_role" if make else "session_role"),
+        asker=sql.Literal(asker),
+        tenant=sql.Literal(tenant),
+    )
+
+
+def become_named(short: str, user_setting: str) -> sql.Composed:
+    """Become a role of this project by its short name."""
+    return sql.SQL(_NAMED).format(
+        user_setting=sql.Literal(user_setting), short=sql.Literal(short)
+    )
+
+
+def set_local_role(role: str | None) -> sql.Composed:
+    """Become *role*; None is the login itself."""
+    name = sql.SQL("NONE") if role is None else sql.Identifier(role)
+    return sql.SQL("SET LOCAL ROLE {}").format(name)
+
+
+def set_local(name: str, value: str) -> sql.Composed:
+    """Set a parameter for the rest of the transaction; '' clears one of our own."""
+    return sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(*name.split(".")), sql.Literal(value))
+
+
+def make_session_role(asker: str, tenant: str | None) -> sql.Composed:
+    return sql.SQL("SELECT rls_perms.make_session_role({}, {})").format(
+        sql.Literal(asker), sql.Literal(tenant)
+    )

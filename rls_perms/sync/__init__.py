@@ -1,0 +1,6 @@
+"""Make a database what settings, permissions and declarations ask for."""
+
+from rls_perms.sync.apply import Outcome, plan, sync
+from rls_perms.sync.install import check_credentials, install
+
+__all__ = ["Outcome", "check_credentials", "install", "plan", "sync"]

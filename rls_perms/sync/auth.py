@@ -1,0 +1,96 @@
+"""Read what Django's auth tables say about groups, permissions and users."""
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.core.exceptions import FieldDoesNotExist
+
+from rls_perms.desired import Auth
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+def read_auth(connection: "BaseDatabaseWrapper") -> Auth:
+    """Groups, their permissions, and the combinations that active users have."""
+    alias = connection.alias
+    present = set(connection.introspection.table_names())
+    user = apps.get_model(settings.AUTH_USER_MODEL)
+    if not {Permission._meta.db_table, user._meta.db_table} <= present:
+        return Auth(
+            groups={}, group_permissions={}, combinations=frozenset(), permission_ids={}
+        )
+    names = {
+        pk: f"{app_label}.{codename}"
+        for pk, app_label, codename in Permission.objects.using(alias).values_list(
+            "pk", "content_type__app_label", "codename"
+        )
+    }
+    group = _many_to_many(user, "groups")
+    groups: dict[str, str] = {}
+    held: defaultdict[str, set[str]] = defaultdict(set)
+    if group is not None:
+        model = group.remote_field.model
+        groups = {str(pk): name for pk, name in model._base_manager.using(alias).values_list("pk", "name")}
+        permissions = _many_to_many(model, "permissions")
+        if permissions is not None:
+            for group_key, permission_key in _pairs(permissions, alias):
+                held[str(group_key)].add(names[permission_key])
+    return Auth(
+        groups=groups,
+        group_permissions={key: frozenset(value) for key, value in held.items()},
+        combinations=_combinations(user, alias, names),
+        permission_ids={name: str(pk) for pk, name in names.items()},
+    )
+
+
+def _combinations(
+    user: Any, alias: str, names: dict[Any, str]
+) -> frozenset[tuple[frozenset[str], frozenset[str]]]:
+    """Those of active users who are no superusers: the others have roles of their own."""
+    filters = {
+        name: value
+        for name, value in (("is_active", True), ("is_superuser", False))
+        if _has_field(user, name)
+    }
+    counted = set(user._base_manager.using(alias).filter(**filters).values_list("pk", flat=True))
+    groups: defaultdict[Any, set[str]] = defaultdict(set)
+    permissions: defaultdict[Any, set[str]] = defaultdict(set)
+    for field_name, found, text in (
+        ("groups", groups, str),
+        ("user_permissions", permissions, names.__getitem__),
+    ):
+        field = _many_to_many(user, field_name)
+        if field is not None:
+            for user_key, other_key in _pairs(field, alias):
+                found[user_key].add(text(other_key))
+    return frozenset(
+        (frozenset(groups[key]), frozenset(permissions[key]))
+        for key in counted & (groups.keys() | permissions.keys())
+    )
+
+
+def _pairs(field: Any, alias: str) -> Any:
+    """The pairs of keys in the table of a many-to-many field."""
+    through = field.remote_field.through
+    columns = {one.column: one.attname for one in through._meta.concrete_fields}
+    names = columns[field.m2m_column_name()], columns[field.m2m_reverse_name()]
+    return through._base_manager.using(alias).values_list(*names)
+
+
+def _many_to_many(model: Any, name: str) -> Any:
+    if not _has_field(model, name):
+        return None
+    field = model._meta.get_field(name)
+    return field if field.many_to_many else None
+
+
+def _has_field(model: Any, name: str) -> bool:
+    try:
+        model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return False
+    return True

@@ -1,0 +1,71 @@
+"""What happens around migrate: install before it, sync after it."""
+
+import warnings
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.contrib.auth.management import create_permissions
+from django.db import connections
+
+from rls_perms import catalog
+from rls_perms.policies.constraint import is_ours
+from rls_perms.statements import grant_views
+from rls_perms.statements.render import text as as_text
+from rls_perms.sync.apply import sync
+from rls_perms.sync.install import install
+
+
+class RlsPermsWarning(UserWarning):
+    """Something that works, but that a person should look at."""
+
+
+def before_migrate(*, app_config: AppConfig, using: str, plan: Any, **options: Any) -> None:
+    """Install the schema and its functions, and let guardian's tables be altered."""
+    connection = connections[using]
+    if app_config.label != _first() or not _concerns(connection):
+        return
+    install(connection)
+    if plan:
+        _empty_grant_views(connection)
+
+
+def after_migrate(*, app_config: AppConfig, using: str, **options: Any) -> None:
+    """Sync once, after every app has made its tables and permissions."""
+    connection = connections[using]
+    if app_config.label != _last() or not _concerns(connection):
+        return
+    # Its own handler may come after this one; it makes what is missing, and nothing twice.
+    create_permissions(app_config, verbosity=0, interactive=False, using=using, apps=apps)
+    for message in sync(connection).warnings:
+        warnings.warn(message, RlsPermsWarning, stacklevel=2)
+
+
+def _concerns(connection: Any) -> bool:
+    return connection.vendor == "postgresql" and is_ours(connection)
+
+
+def _empty_grant_views(connection: Any) -> None:
+    """
+    Cut the views loose from guardian's tables, which could not be altered under them.
+
+    Until sync fills them again there are no object grants: no row too many.
+    """
+    filled = {one.name for one in catalog.definitions(connection) if one.digest}
+    with connection.cursor() as cursor:
+        for view, key_type in catalog.grant_view_types(connection).items():
+            if f"view {view}" in filled:
+                cursor.execute(as_text(grant_views.empty_view(view, key_type)))
+                cursor.execute(as_text(grant_views.comment(view, "")))
+
+
+def _apps() -> list[str]:
+    """The apps for which Django sends the signals of migrate, in order."""
+    return [one.label for one in apps.get_app_configs() if one.models_module is not None]
+
+
+def _first() -> str:
+    return _apps()[0]
+
+
+def _last() -> str:
+    return _apps()[-1]

@@ -1,0 +1,255 @@
+"""Tell protected, framework and open tables apart, and what each declaration asks for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import Model
+from guardian.conf import settings as guardian_settings
+from guardian.ctypes import get_content_type
+from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
+
+from rls_perms import catalog
+from rls_perms.desired import Protection, Tables
+from rls_perms.exceptions import ConfigurationError
+from rls_perms.framework import framework_tables
+from rls_perms.identifiers import digest
+from rls_perms.keywords import SHOWING, Command
+from rls_perms.policies.compile import (
+    Compiler,
+    key_kind,
+    permission,
+    permissions_asked,
+    role_of,
+    table_of,
+)
+from rls_perms.policies.constraint import RowSecurity, declaration
+from rls_perms.state import Definition
+from rls_perms.statements import grant_views as text
+from rls_perms.statements.grant_views import GrantTable
+from rls_perms.statements.render import text as as_text
+from rls_perms.statements.row_security import Relation, Table
+from rls_perms.targets import Group
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The tables of the project's models as they are in one database."""
+
+    tables: Tables
+    views: frozenset[Definition]
+    warnings: tuple[str, ...]
+
+
+def survey(connection: "BaseDatabaseWrapper", owner: str) -> Survey:
+    """
+    Sort the tables of all models into kinds.
+
+    A model whose policies in the database are not those that its declaration asks for is
+    closed to everybody but the owner until migrations catch up, with a warning.
+    """
+    return _Surveyor(connection, owner).survey()
+
+
+class _Surveyor:
+    def __init__(self, connection: "BaseDatabaseWrapper", owner: str) -> None:
+        self.connection = connection
+        self.owner = owner
+        self.models = [
+            model
+            for model in apps.get_models(include_auto_created=True)
+            if not model._meta.proxy and not model._meta.swapped
+        ]
+        names = [table_of(model).name for model in self.models]
+        self.relations = catalog.relations(
+            connection, [*names, MigrationRecorder.Migration._meta.db_table]
+        )
+        self.marks = catalog.declarations(connection)
+        self.warnings: list[str] = []
+
+    def survey(self) -> Survey:
+        framework = framework_tables()
+        protected: list[Protection] = []
+        views: set[Definition] = set()
+        open_tables: list[Relation] = []
+        for model, relation in self._existing():
+            declared = declaration(model)
+            if declared is not None:
+                if self._is_in_force(model, relation, declared):
+                    compiler = declared.compiler(model, self.connection, self.owner)
+                    protected.append(self._protection(compiler, relation))
+                    views |= set(self._views(compiler))
+            elif model._meta.db_table not in framework.names and not _belongs_to_protected(model):
+                open_tables.append(relation)
+        return Survey(
+            Tables(
+                protected=tuple(protected),
+                readable=tuple(
+                    (relation, tuple(sorted(columns)))
+                    for table, columns in sorted(framework.readable.items())
+                    if (relation := self._find(Table(table))) is not None
+                ),
+                framework=tuple(
+                    relation
+                    for table in sorted(framework.names)
+                    if (relation := self._find(Table(table))) is not None
+                ),
+                open=tuple(open_tables),
+                login_reads=tuple(
+                    relation
+                    for relation in [
+                        self._find(Table(MigrationRecorder.Migration._meta.db_table))
+                    ]
+                    if relation is not None
+                ),
+                sequences=catalog.serial_sequences(self.connection),
+            ),
+            frozenset(views),
+            tuple(self.warnings),
+        )
+
+    def _existing(self) -> Iterator[tuple[type[Model], Relation]]:
+        for model in self.models:
+            relation = self._find(table_of(model))
+            if relation is not None:
+                yield model, relation
+
+    def _find(self, table: Table) -> Relation | None:
+        if table.schema:
+            return self.relations.get((table.schema, table.name))
+        found = [
+            relation
+            for (_, name), relation in self.relations.items()
+            if name == table.name and relation.visible
+        ]
+        return found[0] if found else None
+
+    def _is_in_force(
+        self, model: type[Model], relation: Relation, declared: RowSecurity
+    ) -> bool:
+        marks = self.marks.get((relation.table.schema, relation.table.name), set())
+        if marks == {declared.mark}:
+            return True
+        self.warnings.append(
+            f"The policies of {model._meta.label} in the database are not those of its "
+            "RowSecurity: only the owner may use its table. Run makemigrations and migrate."
+        )
+        return False
+
+    def _protection(self, compiler: Compiler, relation: Relation) -> Protection:
+        model, arms, names = compiler.model, compiler.arms, compiler.names
+        reads = []
+        for table, (columns, roles) in sorted(compiler.reads().items()):
+            other = self._find(Table(table))
+            if other is not None:
+                reads.append((other.table, tuple(sorted(columns)), tuple(sorted(roles))))
+        return Protection(
+            relation=relation,
+            permissions={permission(model, command): command for command in Command},
+            ungated={
+                command: tuple(role_of(target, names) for target in arms.ungated(command))
+                for command in Command
+                if arms.ungated(command)
+            },
+            asked=frozenset(permissions_asked(arms, model)),
+            groups=frozenset(one.name for one in arms.targets if isinstance(one, Group)),
+            views=tuple(sorted(compiler.views())),
+            reads=tuple(reads),
+            key_column=compiler.key.column,
+        )
+
+    def _views(self, compiler: Compiler) -> Iterator[Definition]:
+        views = compiler.views()
+        if not views:
+            return
+        model = compiler.model
+        kind = key_kind(model, self.connection)
+        sources = grant_sources(model)
+        if any(self._find(Table(source.table)) is None for source in sources.values()):
+            return
+        alias = self.connection.alias
+        content_type = _content_type(model, alias)
+        if content_type is None:
+            return
+        codenames = dict(
+            Permission.objects.using(alias)
+            .filter(content_type=content_type.pk)
+            .values_list("codename", "pk")
+        )
+        for view, (command, branch) in sorted(views.items()):
+            commands = SHOWING if command is Command.SELECT else (command,)
+            wanted = [f"{one.action}_{model._meta.model_name}" for one in commands]
+            ids = [codenames[name] for name in wanted if name in codenames]
+            if not ids:
+                continue
+            made = as_text(text.view(view, kind, sources[branch], content_type.pk, ids))
+            fingerprint = digest(made, 16)
+            comment = as_text(text.comment(view, fingerprint))
+            yield Definition(f"view {view}", fingerprint, f"{made}\n{comment}")
+
+
+def _content_type(model: type[Model], alias: str) -> Any:
+    """The content type under which guardian keeps grants on *model*, as *alias* has it."""
+    found = ContentType.objects.using(alias)
+    if guardian_settings.GET_CONTENT_TYPE == "guardian.ctypes.get_default_content_type":
+        meta = model._meta.concrete_model._meta  # type: ignore[union-attr]
+        return found.filter(app_label=meta.app_label, model=meta.model_name).first()
+    wanted = get_content_type(model)
+    return found.filter(app_label=wanted.app_label, model=wanted.model).first()
+
+
+def grant_sources(model: type[Model]) -> dict[str, GrantTable]:
+    """Guardian's tables of grants on *model*. Raises ConfigurationError for direct ones."""
+    user_grants = get_user_obj_perms_model(model)
+    group_grants = get_group_obj_perms_model(model)
+    for grants in (user_grants, group_grants):
+        if not grants.objects.is_generic():
+            raise ConfigurationError(
+                f"ObjectPermissions() on {model._meta.label} reads guardian's generic tables, but "
+                f"{grants._meta.label} keeps its grants in one of its own, which this version does "
+                "not support. Remove that model, or ObjectPermissions()."
+            )
+    user = user_grants._meta.get_field("user").remote_field.model
+    groups = user._meta.get_field("groups")
+    members = (groups.m2m_db_table(), groups.m2m_reverse_name(), groups.m2m_column_name())
+    return {
+        "user": _grant_table(user_grants, "user", None),
+        "group": _grant_table(group_grants, "group", members),
+    }
+
+
+def _grant_table(
+    model: Any, holder: str, members: tuple[str, str, str] | None
+) -> GrantTable:
+    def column(name: str) -> str:
+        return str(model._meta.get_field(name).column)
+
+    return GrantTable(
+        table=model._meta.db_table,
+        holder=column(holder),
+        content_type=column("content_type"),
+        permission=column("permission"),
+        object=column("object_pk"),
+        members=members,
+    )
+
+
+def _belongs_to_protected(model: type[Model]) -> bool:
+    """
+    Whether *model* is part of a protected one: its many-to-many table, or its child.
+
+    Such a table is closed rather than open, as long as it has no declaration of its own.
+    """
+    if model._meta.auto_created:
+        ends = [
+            field.remote_field.model for field in model._meta.concrete_fields if field.is_relation
+        ]
+        return any(declaration(end) is not None for end in ends)
+    return any(declaration(parent) is not None for parent in model._meta.get_parent_list())
