@@ -31,11 +31,11 @@ def deployed() -> Iterator[None]:
 
 @pytest.fixture
 def db(deployed: None) -> Iterator[None]:
-    """The deployed database; what a test commits is removed after it."""
+    """The deployed database, without a row of what another test committed."""
+    _empty()
     yield
     for connection in connections.all(initialized_only=True):
         connection.close()
-    _empty()
 
 
 def _empty() -> None:
@@ -49,3 +49,53 @@ def _empty() -> None:
             " AND relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission')"
         ).fetchone()[0]
         connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+
+
+@pytest.fixture
+def drop_policies(db: None):
+    """Drop policies by a pattern of their names, and migrate them back afterwards."""
+    yield lambda pattern: _execute(
+        "DO $$ DECLARE one record; BEGIN"
+        " FOR one IN SELECT * FROM pg_policies WHERE policyname LIKE "
+        f"'{pattern}' LOOP EXECUTE format('DROP POLICY %I ON %I', one.policyname, one.tablename);"
+        " END LOOP; END $$"
+    )
+    _declare_again()
+
+
+@pytest.fixture
+def without_tenant_terms(db: None):
+    """Take the tenant out of the permissive policies: the floor is left to hold it."""
+    term = "(tenant_id = ( SELECT rls_perms.tenant_id() AS tenant_id))"
+    _execute(
+        "DO $$ DECLARE one record; BEGIN"
+        " FOR one IN SELECT * FROM pg_policies WHERE permissive = 'PERMISSIVE'"
+        " AND (policyname NOT LIKE 'superuser%') LOOP"
+        " IF position($t$" + term + "$t$ in one.qual) > 0 THEN"
+        " EXECUTE format('ALTER POLICY %I ON %I USING (%s)', one.policyname, one.tablename,"
+        " replace(one.qual, $t$" + term + "$t$, '(true)')); END IF;"
+        " IF position($t$" + term + "$t$ in one.with_check) > 0 THEN"
+        " EXECUTE format('ALTER POLICY %I ON %I WITH CHECK (%s)', one.policyname, one.tablename,"
+        " replace(one.with_check, $t$" + term + "$t$, '(true)')); END IF;"
+        " END LOOP; END $$"
+    )
+    yield
+    _declare_again()
+
+
+def _execute(statement: str) -> None:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(statement)
+
+
+def _declare_again() -> None:
+    """Write the policies of every model of the office anew."""
+    from django.apps import apps
+
+    from rls_perms.policies.constraint import declaration
+
+    with connections["owner"].schema_editor() as editor:
+        for model in apps.get_app_config("office").get_models():
+            declared = declaration(model)
+            if declared is not None:
+                editor.execute(declared.create_sql(model, editor))

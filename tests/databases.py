@@ -30,7 +30,10 @@ def remove(project: str) -> None:
     )
     with psycopg.connect(dbname="postgres", autocommit=True) as connection:
         found = connection.execute(
-            "SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s)", [f"{project}_"]
+            # The owner last: it granted what the others have.
+            "SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s)"
+            " ORDER BY rolname LIKE %s",
+            [f"{project}_", r"%\_boss"],
         ).fetchall()
         for (role,) in found:
             connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))

@@ -71,3 +71,4 @@ RLS_PERMS = {
     "GROUP_ROLES": {"Managers": "manager", "Clerks": "clerk"},
     "TENANT_MODEL": "office.Tenant",
 }
+DATABASE_ROUTERS = ["tests.office.router.OneDatabase"]

@@ -31,7 +31,9 @@ def view_name(table: str, command: Command, branch: Literal["user", "group"]) ->
 
 
 def empty_view(view: str, key_kind: KeyKind) -> sql.Composed:
-    return template("empty_grant_view", view=sql.Identifier(view), type=sql.SQL(key_kind))
+    """A view without a row; its comment goes too, so that sync knows that it is empty."""
+    emptied = template("empty_grant_view", view=sql.Identifier(view), type=sql.SQL(key_kind))
+    return emptied + sql.SQL("\n") + comment(view, "") + sql.SQL(";")
 
 
 def comment(view: str, digest: str) -> sql.Composed:

@@ -55,7 +55,6 @@ def _empty_grant_views(connection: Any) -> None:
         for view, key_type in catalog.grant_view_types(connection).items():
             if f"view {view}" in filled:
                 cursor.execute(as_text(grant_views.empty_view(view, key_type)))
-                cursor.execute(as_text(grant_views.comment(view, "")))
 
 
 def _apps() -> list[str]:

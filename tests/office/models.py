@@ -127,12 +127,30 @@ class Tag(models.Model):
         return self.slug
 
 
+class Case(models.Model):
+    """For declarations that tests make up."""
+
+    tenant = models.ForeignKey(Tenant, models.CASCADE)
+    owner = models.ForeignKey(User, models.CASCADE, null=True)
+    room = models.ForeignKey("Room", models.CASCADE, null=True)
+    flag = models.BooleanField(default=False)
+    level = models.IntegerField(null=True)
+    note = models.CharField(max_length=20, default="")
+
+    class Meta:
+        constraints = [RowSecurity(tenant="tenant")]
+
+    def __str__(self):
+        return f"case {self.pk}"
+
+
 class Task(models.Model):
     """Conditions across a foreign key, and targets that are groups and permissions."""
 
     tenant = models.ForeignKey(Tenant, models.CASCADE)
     project = models.ForeignKey(Project, models.CASCADE, null=True)
     state = models.CharField(max_length=10, default="open")
+    note = models.CharField(max_length=20, default="")
 
     class Meta:
         permissions = [("audit_task", "Can audit tasks")]

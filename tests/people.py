@@ -1,0 +1,67 @@
+"""Users, groups and grants for tests, made by the owner; and what they see by raw SQL."""
+
+from django.contrib.auth.models import AnonymousUser, Group, Permission
+from django.core.management import call_command
+from django.db import connection
+
+from rls_perms import as_user
+from tests.office.models import Tenant, User
+
+OWNER = "owner"
+
+
+def tenant(name="acme"):
+    return Tenant.objects.using(OWNER).create(name=name)
+
+
+def user(name, *, tenant=None, groups=(), permissions=(), **fields):
+    """A saved user; *permissions* are app_label.codename, held directly."""
+    made = User(username=name, tenant=tenant, **fields)
+    made.set_password("secret")
+    made.save(using=OWNER)
+    for one in groups:
+        made.groups.through.objects.using(OWNER).create(user=made, group=one)
+    for name_ in permissions:
+        made.user_permissions.through.objects.using(OWNER).create(
+            user=made, permission=permission(name_)
+        )
+    made._state.db = "default"
+    return made
+
+
+def group(name, *permissions):
+    made, _ = Group.objects.using(OWNER).get_or_create(name=name)
+    for one in permissions:
+        Group.permissions.through.objects.using(OWNER).create(
+            group=made, permission=permission(one)
+        )
+    return made
+
+
+def permission(name):
+    app_label, _, codename = name.partition(".")
+    return Permission.objects.using(OWNER).get(
+        content_type__app_label=app_label, codename=codename
+    )
+
+
+def sync():
+    call_command("sync_pg_roles", verbosity=0, stdout=open("/dev/null", "w"), stderr=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+
+
+def make(instance):
+    """Save *instance* as the owner."""
+    instance.save(using=OWNER)
+    instance._state.db = "default"
+    return instance
+
+
+def seen(asker, model, tenant=None):
+    """The keys that *asker* sees of *model*, by a raw cursor."""
+    with as_user(asker, tenant=tenant), connection.cursor() as cursor:
+        cursor.execute(f'SELECT "{model._meta.pk.column}" FROM {model._meta.db_table}')  # noqa: S608
+        return {row[0] for row in cursor.fetchall()}
+
+
+NOBODY = AnonymousUser()
+
