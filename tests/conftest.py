@@ -98,4 +98,4 @@ def _declare_again() -> None:
         for model in apps.get_app_config("office").get_models():
             declared = declaration(model)
             if declared is not None:
-                editor.execute(declared.create_sql(model, editor))
+                editor.execute(declared.create_sql(model, editor), params=None)
