@@ -2,7 +2,7 @@
 
 from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, connections
 
 from rls_perms import as_user
 from tests.office.models import Tenant, User
@@ -65,3 +65,8 @@ def seen(asker, model, tenant=None):
 
 NOBODY = AnonymousUser()
 
+
+
+def owner_cursor():
+    """A raw cursor of the owner."""
+    return connections[OWNER].cursor()

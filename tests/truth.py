@@ -3,6 +3,7 @@
 from django.db.models import BigIntegerField, Q
 from django.db.models.expressions import RawSQL
 from guardian.core import ObjectPermissionChecker
+from guardian.utils import get_anonymous_user
 
 from rls_perms import ANONYMOUS, EVERYONE, CurrentUser, Group, ObjectPermissions, Permission
 from rls_perms.keywords import SHOWING, Command
@@ -85,7 +86,7 @@ class Truth:
     def _granted(self, row, commands):
         if Command.INSERT in commands or not (self.active or self.asker.is_anonymous):
             return False
-        granted = ObjectPermissionChecker(self.asker).get_perms(row) if self.active else []
+        granted = ObjectPermissionChecker(self.asker).get_perms(row)
         return any(f"{one.action}_case" in granted for one in commands)
 
     def _in_tenant(self, row):
@@ -118,7 +119,8 @@ class Truth:
 
     def _without_asker(self, condition):
         """*condition* with the key of the asker in the place of CurrentUser()."""
-        key = self.asker.pk if self.active else None
+        key = get_anonymous_user().pk if self.asker.is_anonymous else self.asker.pk
+        key = key if self.active or self.asker.is_anonymous else None
         children = [
             self._without_asker(child)
             if isinstance(child, Q)
