@@ -11,9 +11,17 @@ DECLARE
     part text;
     login text;
     short text;
+    mark text;
 BEGIN
     SELECT * INTO found FROM rls_perms.resolve(asker, tenant);
     IF found.role IS NULL THEN
+        IF current_setting('transaction_read_only')::boolean THEN
+            RAISE EXCEPTION
+                'user % needs a session role that nobody had yet, and this transaction is read only',
+                asker
+                USING ERRCODE = 'RP003',
+                      HINT = 'Enter the context before the transaction, or run sync_pg_roles.';
+        END IF;
         -- One at a time: the second finds what the first made, and two cannot clash.
         PERFORM pg_advisory_xact_lock({lock});
         SELECT * INTO found FROM rls_perms.resolve(asker, tenant);
@@ -23,20 +31,26 @@ BEGIN
     IF role IS NOT NULL THEN
         RETURN;
     END IF;
-    SELECT string_agg(substr(name, length({prefix}) + 2), '_' ORDER BY name COLLATE "C") INTO short
-      FROM unnest(found.parts) AS name;
-    role := {prefix} || '_' || short;
-    IF octet_length(role) > 63 OR EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
-        role := left({prefix} || '_' || regexp_replace(short, '[^a-z0-9_]', '', 'g'), 54)
-            || '_' || left(encode(sha256(convert_to({prefix} || ' ' || found.key, 'UTF8')), 'hex'), 8);
+    mark := {mark} || to_json(found.key) || '}}';
+    -- One that stood for the same before and lost everything since: it keeps its name.
+    SELECT rolname INTO role
+      FROM pg_roles AS idle
+     WHERE starts_with(rolname, {prefix} || '_')
+       AND shobj_description(oid, 'pg_authid') = mark
+       AND NOT EXISTS (SELECT FROM pg_auth_members WHERE member = idle.oid)
+     ORDER BY rolname COLLATE "C"
+     LIMIT 1;
+    IF role IS NULL THEN
+        SELECT string_agg(substr(name, length({prefix}) + 2), '_' ORDER BY name COLLATE "C") INTO short
+          FROM unnest(found.parts) AS name;
+        role := {prefix} || '_' || short;
+        IF octet_length(role) > 63 OR EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
+            role := left({prefix} || '_' || regexp_replace(short, '[^a-z0-9_]', '', 'g'), 54)
+                || '_' || left(encode(sha256(convert_to({prefix} || ' ' || found.key, 'UTF8')), 'hex'), 8);
+        END IF;
+        EXECUTE format('CREATE ROLE %I NOLOGIN', role);
+        EXECUTE format('COMMENT ON ROLE %I IS %L', role, mark);
     END IF;
-    EXECUTE format('CREATE ROLE %I NOLOGIN', role);
-    EXECUTE format(
-        'COMMENT ON ROLE %I IS %L', role,
-        'rls_perms ' || json_build_object(
-            'project', {prefix}, 'database', {database}, 'kind', 'session', 'id', found.key
-        )
-    );
     FOREACH part IN ARRAY found.parts || {everyone}::text LOOP
         EXECUTE format('GRANT %I TO %I {part_options}', part, role);
     END LOOP;

@@ -1,14 +1,14 @@
 """Read the actual state of a database from PostgreSQL's catalogs."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rls_perms.conf import get_settings
-from rls_perms.exceptions import PlanError
+from rls_perms.exceptions import PlanError, WrongCredentials
 from rls_perms.grants import DatabaseObject, Grant, Membership
 from rls_perms.identifiers import SCHEMA, digest, slug
-from rls_perms.keywords import ObjectKind, Privilege
+from rls_perms.keywords import Attribute, ObjectKind, Privilege, RoleKind
 from rls_perms.roles import Role, read_mark
 from rls_perms.state import Definition, Entry, State
 from rls_perms.statements import catalog as queries
@@ -17,6 +17,7 @@ from rls_perms.statements.row_security import Relation, Table
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
+
 
 @dataclass(frozen=True, slots=True)
 class Installation:
@@ -52,6 +53,35 @@ def current_role(connection: "BaseDatabaseWrapper") -> CurrentRole:
     return CurrentRole(*_rows(connection, queries.SESSION)[0])
 
 
+def check_credentials(connection: "BaseDatabaseWrapper") -> CurrentRole:
+    """
+    Who is connected, if that is the owner. Raises WrongCredentials before anything is done.
+    """
+    conf = get_settings()
+    role = current_role(connection)
+    hint = (
+        f"Use the owner's credentials: --database {conf.owner_database}, an alias with the "
+        "owner's USER and the same NAME, or the same settings with the owner's USER and PASSWORD."
+    )
+    if role.installed_by is not None and role.installed_by != role.name and not role.superuser:
+        raise WrongCredentials(
+            f"{role.name!r} may not change roles and policies of {role.database!r}: its owner is "
+            f"{role.installed_by!r}. {hint}"
+        )
+    if role.installed_by is None and not role.create_schema:
+        raise WrongCredentials(
+            f"{role.name!r} may not create schemas in {role.database!r}, so it is not the owner "
+            f"of this database. {hint}"
+        )
+    if role.name in conf.login_roles and not connection.settings_dict.get(TEST_DATABASE):
+        raise WrongCredentials(
+            f"{role.name!r} is one of RLS_PERMS['LOGIN_ROLES'], which may not own tables: row "
+            f"security does not hold against an owner. {hint} If {role.name!r} is the owner, "
+            "name the web process's login in RLS_PERMS['LOGIN_ROLES']."
+        )
+    return role
+
+
 def server_version(connection: "BaseDatabaseWrapper") -> int:
     """As PostgreSQL counts: 150004 is 15.4."""
     connection.ensure_connection()
@@ -64,8 +94,8 @@ def relations(
     """All tables and views by schema and name; *names* are those that models have."""
     rows = _rows(connection, queries.RELATIONS, {"names": list(names)})
     return {
-        (schema, name): Relation(Table(name, schema), tuple(columns), bool(visible))
-        for schema, name, visible, columns in rows
+        (schema, name): Relation(Table(name, schema), tuple(columns), bool(visible), mine)
+        for schema, name, visible, columns, mine in rows
     }
 
 
@@ -93,35 +123,77 @@ def declarations(connection: "BaseDatabaseWrapper") -> dict[tuple[str, str], set
 def actual_state(
     connection: "BaseDatabaseWrapper",
     installed: Installation,
-    logins: Iterable[str],
-    schemas: Iterable[str],
+    logins: Collection[str],
+    tables: Collection[Table],
+    schemas: Collection[str],
 ) -> State:
-    """Roles of ours, and what they, the logins and PUBLIC hold in *schemas*."""
-    version = server_version(connection)
-    logins = list(logins)
-    roles: set[Role] = set()
-    foreign: set[str] = set()
-    for name, comment, _ in _rows(
-        connection, queries.ROLES, {"prefix": installed.prefix, "logins": logins}
-    ):
-        mark = read_mark(comment)
-        if mark and (mark.project, mark.database) == (installed.prefix, installed.database):
-            roles.add(Role(name, mark))
-        else:
-            foreign.add(name)
-    ours = {role.name for role in roles}
-    return State(
-        roles=frozenset(roles),
-        foreign=frozenset(foreign),
-        memberships=frozenset(_memberships(connection, version, ours, logins)),
-        grants=frozenset(
-            grant
-            for grant in _grants(connection, list(schemas))
-            if grant.role in ours or grant.role in logins or grant.role == PUBLIC
-        ),
+    """
+    Roles of ours, and everything that they hold in this database.
+
+    The logins and PUBLIC are not ours: of theirs, only what they hold on *tables*, in our
+    own schema, and the USAGE of *schemas*, which are closed to PUBLIC.
+    """
+    known = roles(connection, installed, logins)
+    ours = {role.name for role in known.roles}
+    others = {*logins, PUBLIC}
+    managed = {(table.schema, table.name) for table in tables}
+
+    def counts(grant: Grant) -> bool:
+        target = grant.object
+        if grant.role in ours:
+            return True
+        if grant.role not in others:
+            return False
+        if target.kind is ObjectKind.SCHEMA:
+            usage = grant.privilege is Privilege.USAGE and grant.role != PUBLIC
+            return target.name == SCHEMA or (usage and target.name in schemas)
+        return target.schema == SCHEMA or (target.schema, target.name) in managed
+
+    return replace(
+        known,
+        memberships=frozenset(_memberships(connection, ours, logins)),
+        grants=frozenset(grant for grant in _grants(connection) if counts(grant)),
         definitions=frozenset(definitions(connection)),
         entries=frozenset(Entry(*row) for row in _rows(connection, queries.ENTRIES)),
     )
+
+
+def roles(
+    connection: "BaseDatabaseWrapper", installed: Installation, logins: Collection[str]
+) -> State:
+    """Only the roles of the name space: ours, those of other databases, and foreign ones."""
+    ours: set[Role] = set()
+    elsewhere: set[Role] = set()
+    foreign: set[str] = set()
+    for name, comment, amiss in _rows(
+        connection, queries.ROLES, {"prefix": installed.prefix, "logins": list(logins)}
+    ):
+        mark = read_mark(comment)
+        if mark is None or name in logins:
+            foreign.add(name)
+        elif (mark.project, mark.database) == (installed.prefix, installed.database):
+            # The owner of a test database makes roles and clones; no other role of ours does.
+            makes = {Attribute.NOCREATEROLE, Attribute.NOCREATEDB}
+            allowed = makes if mark.kind is RoleKind.OWNER else set()
+            wrong = tuple(one for word in amiss if (one := Attribute(word)) not in allowed)
+            ours.add(Role(name, mark, wrong))
+        else:
+            elsewhere.add(Role(name, mark))
+    return State(
+        roles=frozenset(ours), foreign=frozenset(foreign), elsewhere=frozenset(elsewhere)
+    )
+
+
+def acts_for(connection: "BaseDatabaseWrapper", names: Iterable[str]) -> set[str]:
+    """Those of *names* that the asking role may act for."""
+    rows = _rows(connection, queries.ACTS_FOR, {"names": sorted(names)})
+    return {name for (name,) in rows}
+
+
+def closed_schemas(connection: "BaseDatabaseWrapper", names: Iterable[str]) -> tuple[str, ...]:
+    """Those of *names* into which PUBLIC may not look, so that our roles need a privilege."""
+    rows = _rows(connection, queries.CLOSED_SCHEMAS, {"schemas": sorted(names)})
+    return tuple(sorted(name for (name,) in rows))
 
 
 #: The name under which the functions of the schema are one definition.
@@ -148,6 +220,7 @@ class Login:
     superuser: bool
     bypasses: bool
     inherits: bool
+    makes_roles: bool
     may_become_owner: bool
 
 
@@ -168,37 +241,30 @@ def lock(connection: "BaseDatabaseWrapper", number: int) -> None:
 
 
 def _memberships(
-    connection: "BaseDatabaseWrapper", version: int, ours: set[str], logins: list[str]
+    connection: "BaseDatabaseWrapper", ours: set[str], logins: Collection[str]
 ) -> Iterable[Membership]:
-    query = queries.MEMBERSHIPS if version >= MEMBERSHIP_OPTIONS else queries.MEMBERSHIPS_BEFORE_16
-    for role, member, inherit, set_role, admin, grantor in _rows(
+    """Who belongs to our roles, and what these belong to."""
+    has_options = server_version(connection) >= MEMBERSHIP_OPTIONS
+    query = queries.MEMBERSHIPS if has_options else queries.MEMBERSHIPS_BEFORE_16
+    for role, member, inherit, set_role, admin, grantor, makes_roles in _rows(
         connection, query, {"names": sorted(ours)}
     ):
-        if admin and not inherit and not set_role:
+        if admin and not inherit and not set_role and makes_roles and member not in logins:
             # What CREATEROLE gives the maker of a role: it can grant, and is no member.
             continue
-        if role not in ours and member not in logins:
-            # Somebody made one of our roles a member of a role that is not ours.
-            yield Membership(role, member, inherit, set_role, admin, grantor)
-        elif role in ours:
-            yield Membership(role, member, inherit, set_role, admin, grantor)
+        yield Membership(role, member, inherit, set_role, admin, grantor)
 
 
-def _grants(connection: "BaseDatabaseWrapper", schemas: list[str]) -> Iterable[Grant]:
-    parameters = {"schemas": schemas}
-    for kind, schema, name, column, owner, role, privilege in _rows(
-        connection, queries.RELATION_GRANTS, parameters
-    ):
-        if role != owner:
-            target = DatabaseObject(ObjectKind(kind), schema, name)
-            yield Grant(role, target, Privilege(privilege), column)
-    for name, owner, role, privilege in _rows(connection, queries.SCHEMA_GRANTS, parameters):
-        if role not in (owner, PUBLIC):
-            yield Grant(role, DatabaseObject(ObjectKind.SCHEMA, "", name), Privilege(privilege))
-    for name, arguments, owner, role, privilege in _rows(connection, queries.FUNCTION_GRANTS):
-        if role != owner:
-            target = DatabaseObject(ObjectKind.FUNCTION, SCHEMA, name, tuple(arguments))
-            yield Grant(role, target, Privilege(privilege))
+def _grants(connection: "BaseDatabaseWrapper") -> Iterable[Grant]:
+    for kind, schema, name, role, privilege, *rest in _rows(connection, queries.RELATION_GRANTS):
+        target = DatabaseObject(ObjectKind(kind), schema, name)
+        yield Grant(role, target, Privilege(privilege), *rest)
+    for name, role, privilege, *rest in _rows(connection, queries.SCHEMA_GRANTS):
+        target = DatabaseObject(ObjectKind.SCHEMA, "", name)
+        yield Grant(role, target, Privilege(privilege), "", *rest)
+    for name, arguments, role, privilege, *rest in _rows(connection, queries.FUNCTION_GRANTS):
+        target = DatabaseObject(ObjectKind.FUNCTION, SCHEMA, name, tuple(arguments))
+        yield Grant(role, target, Privilege(privilege), "", *rest)
 
 
 def _rows(
@@ -221,7 +287,9 @@ def in_force(connection: "BaseDatabaseWrapper") -> Installation:
     database = str(connection.settings_dict["NAME"])
     is_test = connection.settings_dict.get(TEST_DATABASE)
     if recorded is not None:
-        if conf.role_prefix is not None and not _belongs(recorded.prefix, conf.role_prefix):
+        if conf.role_prefix not in (None, recorded.prefix) and not (
+            is_test and recorded.prefix.startswith(f"{conf.role_prefix}_")
+        ):
             raise PlanError(
                 f"This database was installed with the prefix {recorded.prefix!r}, but "
                 f"RLS_PERMS['ROLE_PREFIX'] is {conf.role_prefix!r}. Set it back: the roles and "
@@ -241,10 +309,6 @@ def computed(database: str, *, is_test: bool) -> Installation:
     return Installation(configured, database)
 
 
-def _belongs(recorded: str, configured: str) -> bool:
-    return recorded == configured or recorded.startswith(f"{configured}_")
-
-
 def _prefix_of(database: str) -> str:
     """*database* as the start of a role's name, short enough to leave room for the rest."""
     plain = slug(database)
@@ -258,5 +322,7 @@ TEST_DATABASE = "RLS_PERMS_TEST_DATABASE"
 #: The role that owns a test database, and the one that stands in for the login in it.
 TEST_OWNER = "RLS_PERMS_TEST_OWNER"
 TEST_LOGIN = "RLS_PERMS_TEST_LOGIN"
+#: Whether a test database notes what its roles follow from.
+TEST_WATCHED = "RLS_PERMS_TEST_WATCHED"
 
 _LONGEST_PREFIX = 30

@@ -35,7 +35,7 @@ def condition_sql(condition: Q, model: type[Model], connection: "BaseDatabaseWra
         return FALSE
     if not sql:
         return TRUE
-    return str(connection.ops.compose_sql(sql, params))
+    return str(connection.ops.compose_sql(sql, params))  # type: ignore[attr-defined]
 
 
 def tables_read(condition: Q, model: type[Model]) -> dict[str, set[str]]:

@@ -21,7 +21,13 @@ from rls_perms.exceptions import ConfigurationError
 
 # Keys whose feature comes in a later release. Their defaults are accepted; anything else
 # would promise what is not there. Take a key out when its feature arrives.
-NOT_YET = ("MEMBERSHIP_MODEL", "TENANT_ROLES", "STRICT_MODE", "SIGNED_CONTEXT")
+NOT_YET = (
+    "MEMBERSHIP_MODEL",
+    "TENANT_FK_FIELD",
+    "TENANT_ROLES",
+    "STRICT_MODE",
+    "SIGNED_CONTEXT",
+)
 
 FRAMEWORK_APPS = ("auth", "contenttypes", "sessions", "admin", "guardian", "sites")
 RESERVED_ROLES = ("owner", "login", "everyone", "anonymous", "superuser", "system")

@@ -58,7 +58,13 @@ class Entered:
     """
 
     context: Context
+    #: Alias -> what was answered and committed: it counts for the rest of the context.
     resolved: dict[str, Resolved] = field(default_factory=dict)
+    #: Alias -> what was answered last, rolled back or not: for messages and the audit log.
+    heard: dict[str, Resolved] = field(default_factory=dict)
+    #: What leaving goes back to, and who entered.
+    previous: "Source | None" = None
+    by: object = None
 
     def entered(self) -> "Entered":
         return self

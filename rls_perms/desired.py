@@ -1,7 +1,7 @@
 """What a database should hold, from settings, Django's auth tables and declarations."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from rls_perms.exceptions import PlanError
 from rls_perms.grants import DatabaseObject, Grant, Membership
@@ -44,9 +44,23 @@ class Tables:
     readable: tuple[tuple[Relation, tuple[str, ...]], ...]
     framework: tuple[Relation, ...]
     open: tuple[Relation, ...]
+    #: Tables that only the owner may use, as a protected one without its policies.
+    closed: tuple[Relation, ...]
     #: Django's own tables that the login may look at.
     login_reads: tuple[Relation, ...]
     sequences: Mapping[tuple[str, str], list[Table]] = field(default_factory=dict)
+    #: Schemas of these tables into which PUBLIC may not look.
+    schemas: tuple[str, ...] = ()
+
+    def managed(self) -> frozenset[Table]:
+        """The tables and sequences on which logins and PUBLIC hold what is wanted, no more."""
+        relations = [one.relation for one in self.protected]
+        relations += [*self.framework, *self.open, *self.closed, *self.login_reads]
+        tables = {relation.table for relation in relations}
+        keys = {(table.schema, table.name) for table in tables}
+        return frozenset(
+            tables.union(*(found for key, found in self.sequences.items() if key in keys))
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +89,8 @@ class Wanted:
     tester: str | None = None
     #: Whether PostgreSQL 15 lets the tester inherit what it is a member of.
     tester_inherits: bool = False
+    #: Whether a membership can be without SET: before PostgreSQL 16 none is.
+    has_options: bool = True
 
 
 def desired_state(wanted: Wanted, actual: State) -> State:
@@ -115,15 +131,23 @@ class _Builder:
         return State(
             roles=frozenset(self.roles.values()),
             memberships=frozenset(self.memberships),
-            grants=frozenset(self.grants),
+            grants=frozenset(one for one in self.grants if not self._covered(one)),
             definitions=self.wanted.definitions,
             entries=frozenset(self.entries),
         )
 
     # Roles
 
-    def _role(self, name: str, kind: RoleKind, id: str | None = None, bound: str | None = None) -> str:
-        self.roles[name] = Role(name, self.names.mark(kind, id, bound))
+    def _role(
+        self, name: str, kind: RoleKind, id: str | None = None, bound: str | None = None
+    ) -> str:
+        role = Role(name, self.names.mark(kind, id, bound))
+        taken = self.roles.setdefault(name, role)
+        if taken != role:
+            raise PlanError(
+                f"{_described(taken)} and {_described(role)} would both have the role {name!r}. "
+                "Give one of them another name; a group, in RLS_PERMS['GROUP_ROLES']."
+            )
         return name
 
     def _fixed_roles(self) -> None:
@@ -143,7 +167,8 @@ class _Builder:
             self.memberships.add(Membership(role, self.wanted.tester, inherit, set_role=True))
 
     def _belongs(self, member: str, role: str) -> None:
-        self.memberships.add(Membership(role, member, inherit=True, set_role=False))
+        set_role = not self.wanted.has_options
+        self.memberships.add(Membership(role, member, inherit=True, set_role=set_role))
 
     def _group_roles(self) -> dict[str, str]:
         """Make the role of each group; return group key -> role."""
@@ -217,21 +242,31 @@ class _Builder:
 
     def _session_roles(self, groups: Mapping[str, str]) -> None:
         """
-        Make a role for each combination, and keep those that first use made.
+        Make a role for each combination that somebody has.
 
-        What a kept one stands for is looked up again: its parts may be gone.
+        One that first use made, or that was needed before, is found by its mark and keeps
+        its name, unless that is another's by now.
         """
         parts = {entry.key: entry.role for entry in self.entries if entry.kind == "part"}
-        given = {entry.key: entry.role for entry in self.actual.entries if entry.kind == "session"}
         keys = {self._key(combination, parts) for combination in self.wanted.auth.combinations}
-        keys |= {key for key in given if set(key.split(",")) <= parts.keys()}
         known = {entry.key for entry in self.entries if entry.kind == "session"}
-        marked = {role.name: role.mark for role in self.actual.roles}
+        made = {
+            (role.mark.id or "", role.name)
+            for role in self.actual.roles
+            if role.mark.kind is RoleKind.SESSION and role.name not in self.roles
+        }
+        recorded = {
+            (entry.key, entry.role) for entry in self.actual.entries if entry.kind == "session"
+        }
+        # Of two with one mark, the one that is in use.
+        given = {**dict(sorted(made)), **dict(made & recorded)}
+        taken = {*self.actual.foreign, *(role.name for role in self.actual.elsewhere)}
+        taken |= {role.name for role in self.actual.roles}
         for key in sorted(keys - known):
             names = [parts[part] for part in key.split(",")]
             role = given.get(key)
-            if role is None or role not in marked or marked[role].kind is not RoleKind.SESSION:
-                role = session_name(self.names.prefix, names, {*self.roles, *marked}, key)
+            if role is None:
+                role = session_name(self.names.prefix, names, taken | self.roles.keys(), key)
             self._role(role, RoleKind.SESSION, key)
             self._becomable(role)
             for part in (*names, self.everyone):
@@ -249,6 +284,10 @@ class _Builder:
 
     # Privileges
 
+    def _covered(self, grant: Grant) -> bool:
+        """Whether *grant*, on a column, says nothing beside one on the whole table."""
+        return bool(grant.column) and replace(grant, column="") in self.grants
+
     def _grant(
         self, roles: Iterable[str], target: DatabaseObject, privileges: Iterable[Privilege]
     ) -> None:
@@ -261,8 +300,7 @@ class _Builder:
         target = _table(table)
         names = tuple(columns)
         for role in roles:
-            if Grant(role, target, privilege) not in self.grants:
-                self.grants.update(Grant(role, target, privilege, name) for name in names)
+            self.grants.update(Grant(role, target, privilege, name) for name in names)
 
     def _privileges_of(self, role: str, permissions: Iterable[str]) -> None:
         """
@@ -274,11 +312,9 @@ class _Builder:
         """
         held = [self.privileges[one] for one in permissions if one in self.privileges]
         for protection, command in held:
-            table = protection.relation.table
-            self._grant([role], _table(table), [Privilege(command)])
-            self._sequences([role], table, command)
-        for protection, command in held:
             relation = protection.relation
+            self._grant([role], _table(relation.table), [Privilege(command)])
+            self._sequences([role], relation.table, command)
             self._grant_columns([role], relation.table, relation.columns, Privilege.SELECT)
             if command is Command.INSERT:
                 key = [protection.key_column]
@@ -299,6 +335,9 @@ class _Builder:
             self._grant(session, _function(name, arguments), [Privilege.EXECUTE])
         for name, arguments in LOGIN_FUNCTIONS:
             self._grant(self._logins(), _function(name, arguments), [Privilege.EXECUTE])
+        for name in self.wanted.tables.schemas:
+            closed = DatabaseObject(ObjectKind.SCHEMA, "", name)
+            self._grant((*session, *self._logins()), closed, [Privilege.USAGE])
 
     def _logins(self) -> tuple[str, ...]:
         """The logins, or in tests what stands in for them."""
@@ -321,7 +360,6 @@ class _Builder:
             self._grant_columns(
                 (*session, *self.above), relation.table, columns, Privilege.SELECT
             )
-        # After whole tables, since a column of a table that is granted whole is not granted.
         for protection in tables.protected:
             for table, columns, roles in protection.reads:
                 self._grant_columns(roles, table, columns, Privilege.SELECT)
@@ -356,14 +394,12 @@ def _function(name: str, arguments: tuple[str, ...]) -> DatabaseObject:
     return DatabaseObject(ObjectKind.FUNCTION, SCHEMA, name, arguments)
 
 
+def _described(role: Role) -> str:
+    mark = role.mark
+    what = mark.bound or mark.id
+    return f"the {mark.kind} {what!r}" if what else f"the role of {mark.kind}"
+
+
 def _ordered(key: str) -> tuple[int, str]:
     """Keys that are numbers in the order of numbers."""
     return (len(key), key)
-
-
-def schemas(tables: Tables) -> Iterator[str]:
-    """The schemas whose privileges are under our care."""
-    yield SCHEMA
-    relations = [one.relation for one in tables.protected]
-    relations += [*tables.framework, *tables.open, *tables.login_reads]
-    yield from {relation.table.schema for relation in relations}

@@ -2,6 +2,7 @@
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.core.management.base import CommandError
 from django.db.utils import ProgrammingError
 
 
@@ -17,12 +18,20 @@ class InvalidRoleName(ConfigurationError):
     """A role name that PostgreSQL would cut, reserve or confuse with another."""
 
 
-class PlanError(RlsPermsError):
-    """The wanted roles cannot be reached from the roles that the database holds."""
+class PlanError(RlsPermsError, CommandError):
+    """
+    The wanted roles cannot be reached from the roles that the database holds.
+
+    It is a ``CommandError``, so that a command ends with its message alone.
+    """
 
 
-class WrongCredentials(RlsPermsError):
-    """The login in use may not do what was asked; another alias may."""
+class WrongCredentials(RlsPermsError, CommandError):
+    """
+    The login in use may not do what was asked; another alias may.
+
+    It is a ``CommandError``, so that a command ends with its message alone.
+    """
 
 
 class NoContext(RlsPermsError):

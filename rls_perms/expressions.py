@@ -49,7 +49,7 @@ class CurrentUser(_ContextValue):
     function = "user_id"
 
     def _resolve_output_field(self) -> "Field[Any, Any]":
-        return apps.get_model(settings.AUTH_USER_MODEL)._meta.pk
+        return key_field(settings.AUTH_USER_MODEL)
 
 
 class CurrentTenant(_ContextValue):
@@ -69,4 +69,10 @@ def tenant_model_key() -> "Field[Any, Any]":
             "A tenant is asked for, but RLS_PERMS['TENANT_MODEL'] is not set. "
             "Set it to your tenant model, as in 'tenants.Tenant'."
         )
-    return apps.get_model(label)._meta.pk
+    return key_field(label)
+
+
+def key_field(label: str) -> "Field[Any, Any]":
+    """The primary key of the model *label*, written ``app_label.Model``."""
+    key: Field[Any, Any] = apps.get_model(label)._meta.pk
+    return key

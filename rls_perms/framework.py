@@ -14,7 +14,8 @@ from rls_perms.conf import get_settings
 class FrameworkTables:
     """Tables of the framework, and the columns that session roles may read of some."""
 
-    #: All tables of FRAMEWORK_APPS, the user model's and those of its groups and permissions.
+    #: All tables of FRAMEWORK_APPS, the user model's and those of its groups and permissions,
+    #: and guardian's for models with a foreign key of their own.
     names: frozenset[str]
     #: Table -> columns that a session role may read, so that joins to it work.
     readable: dict[str, frozenset[str]]
@@ -23,25 +24,37 @@ class FrameworkTables:
 @cache
 def framework_tables() -> FrameworkTables:
     """The tables of this project's framework; read once the apps are loaded."""
+    from guardian.models import BaseObjectPermission
+
     conf = get_settings()
     user = apps.get_model(settings.AUTH_USER_MODEL)
-    names = {user._meta.db_table}
-    names |= {field.m2m_db_table() for field in user._meta.local_many_to_many}
+    names = {field.model._meta.db_table for field in user._meta.concrete_fields}
     for app_label in conf.framework_apps:
         if app_label in apps.app_configs:
             models = apps.get_app_config(app_label).get_models(include_auto_created=True)
             names |= {model._meta.db_table for model in models}
-    readable = {
-        user._meta.db_table: frozenset(
-            field.column
-            for field in user._meta.concrete_fields
-            if field.name not in conf.sensitive_fields
-        )
+    # Whoever may write these grants permissions, whichever app the model is in.
+    names |= {
+        model._meta.db_table
+        for model in apps.get_models()
+        if issubclass(model, BaseObjectPermission)
     }
+    # Groups and permissions; what else the project keeps of its users is its own.
+    names |= {
+        str(field.m2m_db_table())
+        for field in user._meta.many_to_many
+        if field.related_model._meta.db_table in names
+    }
+    readable: dict[str, frozenset[str]] = {}
+    for field in user._meta.concrete_fields:
+        # A user model that inherits from another keeps that one's columns in its table.
+        table = field.model._meta.db_table
+        if field.name not in conf.sensitive_fields:
+            readable[table] = readable.get(table, frozenset()) | {field.column}
     if "contenttypes" in apps.app_configs:
         content_type = apps.get_model("contenttypes.ContentType")
         readable[content_type._meta.db_table] = frozenset(
-            field.column for field in content_type._meta.concrete_fields
+            str(field.column) for field in content_type._meta.concrete_fields
         )
     return FrameworkTables(frozenset(names), readable)
 

@@ -27,12 +27,19 @@ class DatabaseObject:
 
 @dataclass(frozen=True, order=True, slots=True)
 class Grant:
-    """One privilege, on one object or one of its columns, for one role."""
+    """
+    One privilege, on one object or one of its columns, for one role.
+
+    *grantor* is "" for the owner of the object, who alone grants what is wanted;
+    *grantable* says WITH GRANT OPTION, which nothing asks for.
+    """
 
     role: str
     object: DatabaseObject
     privilege: Privilege
     column: str = ""
+    grantor: str = ""
+    grantable: bool = False
 
     def __str__(self) -> str:
         column = f" ({self.column})" if self.column else ""

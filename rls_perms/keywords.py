@@ -53,6 +53,18 @@ class ObjectKind(StrEnum):
     FUNCTION = "FUNCTION"
 
 
+class Attribute(StrEnum):
+    """What ALTER ROLE sets a role of ours right with."""
+
+    NOLOGIN = "NOLOGIN"
+    INHERIT = "INHERIT"
+    NOSUPERUSER = "NOSUPERUSER"
+    NOCREATEDB = "NOCREATEDB"
+    NOCREATEROLE = "NOCREATEROLE"
+    NOREPLICATION = "NOREPLICATION"
+    NOBYPASSRLS = "NOBYPASSRLS"
+
+
 class RoleKind(StrEnum):
     """What one of our roles stands for; written into its mark."""
 

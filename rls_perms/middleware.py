@@ -1,7 +1,7 @@
 """Let each request run as the session role of its user."""
 
-import contextvars
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -10,9 +10,12 @@ from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
 
 from rls_perms.conf import get_settings
-from rls_perms.context import Asker, Context, Entered, current
+from rls_perms.context import Asker, Context, Entered, Source, current
 from rls_perms.exceptions import ConfigurationError, PermissionDenied
 from rls_perms.session import default_tenant, tenant_field, tenant_key, user_key
+
+#: What a context sets itself.
+OWN_SETTINGS = ("user_id", "tenant_id")
 
 
 class RequestContext:
@@ -51,6 +54,11 @@ class RequestContext:
         values: dict[str, str] = {}
         for path in conf.context_processors:
             for name, value in import_string(path)(self.request).items():
+                if name in OWN_SETTINGS:
+                    raise ConfigurationError(
+                        f"{path!r} in RLS_PERMS['CONTEXT_PROCESSORS'] answers {name!r}, which says "
+                        "who asks and is the library's own. Give the value another name."
+                    )
                 values[f"{conf.guc_prefix}.{name}"] = "" if value is None else str(value)
         return Context(
             asker=Asker.ANONYMOUS if key is None else Asker.USER,
@@ -72,11 +80,12 @@ class SetRoleMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
-        if iscoroutinefunction(get_response):
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if iscoroutinefunction(self):
+        if self._is_async:
             return self._asynchronous(request)
         context = RequestContext(request)
         token = current.set(context)
@@ -125,32 +134,59 @@ def _streaming_as(context: RequestContext, response: HttpResponseBase) -> HttpRe
         content = response.streaming_content  # type: ignore[attr-defined]
         wrap = _async_chunks if response.is_async else _chunks  # type: ignore[attr-defined]
         response.streaming_content = wrap(context, content)  # type: ignore[attr-defined]
+        # Ours first: it closes the body as the request's user, and the other finds it closed.
+        closers = response._resource_closers  # type: ignore[attr-defined]
+        if closers and not response.is_async:  # type: ignore[attr-defined]
+            closers.insert(0, closers.pop())
     return response
 
 
+class _Body:
+    """The context of a body: its own between two chunks, too, when it enters another."""
+
+    def __init__(self, context: RequestContext) -> None:
+        self._inside: Source | None = context
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        outside = current.get()
+        current.set(self._inside)
+        try:
+            yield
+        finally:
+            self._inside = current.get()
+            current.set(outside)
+
+
 def _chunks(context: RequestContext, content: Iterator[Any]) -> Iterator[Any]:
-    # A copy for the body alone: what runs between two chunks has its own context.
-    inside = contextvars.copy_context()
-    inside.run(current.set, context)
-    done = object()
-    iterator = iter(content)
+    body, done = _Body(context), object()
+    with body.going_on():
+        iterator = iter(content)
     try:
-        while (chunk := inside.run(next, iterator, done)) is not done:
+        while True:
+            with body.going_on():
+                chunk = next(iterator, done)
+            if chunk is done:
+                return
             yield chunk
     finally:
-        close = getattr(iterator, "close", None)
-        if close is not None:
-            inside.run(close)
+        with body.going_on():
+            if hasattr(iterator, "close"):
+                iterator.close()
 
 
 async def _async_chunks(context: RequestContext, content: AsyncIterator[Any]) -> AsyncIterator[Any]:
-    iterator = aiter(content)
-    while True:
-        token = current.set(context)
-        try:
-            chunk = await anext(iterator)
-        except StopAsyncIteration:
-            return
-        finally:
-            current.reset(token)
-        yield chunk
+    body, done = _Body(context), object()
+    with body.going_on():
+        iterator = aiter(content)
+    try:
+        while True:
+            with body.going_on():
+                chunk = await anext(iterator, done)
+            if chunk is done:
+                return
+            yield chunk
+    finally:
+        with body.going_on():
+            if hasattr(iterator, "aclose"):
+                await iterator.aclose()

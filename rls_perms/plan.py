@@ -1,12 +1,12 @@
 """Compare two states. Pure: no settings, no clock, no connection."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from rls_perms.exceptions import PlanError
 from rls_perms.grants import DatabaseObject, Grant, Membership
-from rls_perms.keywords import Privilege, RoleKind
+from rls_perms.keywords import Attribute, Privilege, RoleKind
 from rls_perms.roles import Role
 from rls_perms.state import Definition, Entry, State
 
@@ -40,6 +40,17 @@ class MarkRole:
 
     def __str__(self) -> str:
         return f"mark {self.role.name} as {self.role.mark.kind} {self.role.mark.id or ''}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class ResetRole:
+    """Take back attributes that a role of ours never has, as LOGIN."""
+
+    name: str
+    attributes: tuple[Attribute, ...]
+
+    def __str__(self) -> str:
+        return f"reset {self.name} to {', '.join(self.attributes)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +97,9 @@ class GrantPrivileges(_Privileges):
 
 @dataclass(frozen=True, slots=True)
 class RevokePrivileges(_Privileges):
-    """Take privileges back."""
+    """Take privileges back; *grantor* is who gave them, "" for the owner of the object."""
+
+    grantor: str = ""
 
     def __str__(self) -> str:
         return f"revoke {self._words()} from {self.role}"
@@ -126,6 +139,7 @@ Change = (
     RenameRole
     | CreateRole
     | MarkRole
+    | ResetRole
     | AddMembership
     | RemoveMembership
     | GrantPrivileges
@@ -152,19 +166,24 @@ class Plan:
         return iter(self.changes)
 
 
+#: The plan of a database that is as it should be.
+NOTHING = Plan()
+
+
 def diff(actual: State, desired: State) -> Plan:
     """
     Return the plan that turns *actual* into *desired*.
 
     A role must have its name and exist before it is granted anything, hence the order:
     rename, revoke, create, mark, define, grant, record. Roles that nothing asks for lose all
-    that they were granted and stay; only ``--prune`` drops them.
+    that they were granted and stay.
 
     Raises PlanError where a wanted name belongs to a role that is not ours.
     """
-    _refuse_foreign(actual, desired)
+    refuse_taken(actual, (role.name for role in desired.roles))
     renames = tuple(_renames(actual, desired))
     actual = _renamed(actual, {rename.old: rename.new for rename in renames})
+    revoked = actual.grants - desired.grants
     known = {role.name: role for role in actual.roles}
     wanted_memberships = {_without_grantor(one) for one in desired.memberships}
     present_memberships = {_without_grantor(one) for one in actual.memberships}
@@ -177,7 +196,7 @@ def diff(actual: State, desired: State) -> Plan:
         ),
         *(
             RevokePrivileges(*parts)
-            for parts in _grouped(actual.grants - desired.grants)
+            for parts in _grouped(revoked)
         ),
         *(Forget(entry) for entry in sorted(actual.entries - desired.entries)),
         *(CreateRole(role) for role in sorted(desired.roles) if role.name not in known),
@@ -186,26 +205,40 @@ def diff(actual: State, desired: State) -> Plan:
             for role in sorted(desired.roles)
             if role.name in known and known[role.name].mark != role.mark
         ),
+        *(ResetRole(role.name, role.amiss) for role in sorted(actual.roles) if role.amiss),
         *(Define(one) for one in sorted(desired.definitions - actual.definitions)),
         *(AddMembership(one) for one in sorted(wanted_memberships - present_memberships)),
         *(
-            GrantPrivileges(*parts)
-            for parts in _grouped(desired.grants - actual.grants)
+            GrantPrivileges(*parts[:4])
+            for parts in _grouped(desired.grants - _left(actual.grants, revoked))
         ),
         *(Record(entry) for entry in sorted(desired.entries - actual.entries)),
     ]
     return Plan(tuple(changes))
 
 
-def _refuse_foreign(actual: State, desired: State) -> None:
-    taken = sorted({role.name for role in desired.roles} & actual.foreign)
+def refuse_taken(actual: State, names: Iterable[str]) -> None:
+    """Raise PlanError if one of *names* belongs to a role that is not this database's."""
+    wanted = set(names)
+    taken = sorted(wanted & actual.foreign)
     if taken:
-        names = ", ".join(repr(name) for name in taken)
         raise PlanError(
-            f"The database already has a role {names} that rls_perms did not make: it lacks "
-            "our mark, so it is never altered. Choose another RLS_PERMS['ROLE_PREFIX'] or "
+            f"The database already has a role {_listed(taken)} that rls_perms did not make: it "
+            "lacks our mark, so it is never altered. Choose another RLS_PERMS['ROLE_PREFIX'] or "
             "another name in RLS_PERMS['GROUP_ROLES'], or drop that role if nobody needs it."
         )
+    shared = sorted(role for role in actual.elsewhere if role.name in wanted)
+    if shared:
+        raise PlanError(
+            f"The role {_listed(role.name for role in shared)} belongs to the database "
+            f"{shared[0].mark.database!r}: two databases of one cluster cannot share roles, since "
+            "each would take away what the other grants. Give this one another "
+            "RLS_PERMS['ROLE_PREFIX']."
+        )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(repr(name) for name in names)
 
 
 def _renames(actual: State, desired: State) -> Iterator[RenameRole]:
@@ -234,7 +267,24 @@ def _renamed(state: State, names: dict[str, str]) -> State:
             replace(one, role=new(one.role), member=new(one.member)) for one in state.memberships
         ),
         grants=frozenset(replace(one, role=new(one.role)) for one in state.grants),
-        entries=frozenset(replace(one, role=new(one.role)) for one in state.entries),
+        # Not the entries: the map holds names as text, which no ALTER ROLE changes.
+    )
+
+
+def _left(grants: frozenset[Grant], revoked: frozenset[Grant]) -> frozenset[Grant]:
+    """
+    What is left of *grants* after *revoked*.
+
+    REVOKE of a privilege on all of a table takes it from each of its columns too, and
+    REVOKE of what is grantable leaves nothing, so such grants have to be made again.
+    """
+    swept = {
+        (one.role, one.object, one.privilege)
+        for one in revoked
+        if not (one.column or one.grantor)
+    }
+    return frozenset(
+        one for one in grants - revoked if (one.role, one.object, one.privilege) not in swept
     )
 
 
@@ -244,16 +294,18 @@ def _without_grantor(membership: Membership) -> Membership:
 
 def _grouped(
     grants: frozenset[Grant],
-) -> Iterator[tuple[str, DatabaseObject, tuple[Privilege, ...], tuple[str, ...]]]:
+) -> Iterator[tuple[str, DatabaseObject, tuple[Privilege, ...], tuple[str, ...], str]]:
     """Put together what one statement can say: columns of one privilege, or privileges."""
-    whole: defaultdict[tuple[str, DatabaseObject], list[Privilege]] = defaultdict(list)
-    columns: defaultdict[tuple[str, DatabaseObject, Privilege], list[str]] = defaultdict(list)
+    whole: defaultdict[tuple[str, DatabaseObject, str], list[Privilege]] = defaultdict(list)
+    columns: defaultdict[tuple[str, DatabaseObject, str, Privilege], list[str]]
+    columns = defaultdict(list)
     for grant in sorted(grants):
         if grant.column:
-            columns[grant.role, grant.object, grant.privilege].append(grant.column)
+            key = grant.role, grant.object, grant.grantor, grant.privilege
+            columns[key].append(grant.column)
         else:
-            whole[grant.role, grant.object].append(grant.privilege)
-    for (role, target), privileges in whole.items():
-        yield role, target, tuple(privileges), ()
-    for (role, target, privilege), names in columns.items():
-        yield role, target, (privilege,), tuple(names)
+            whole[grant.role, grant.object, grant.grantor].append(grant.privilege)
+    for (role, target, grantor), privileges in whole.items():
+        yield role, target, tuple(privileges), (), grantor
+    for (role, target, grantor, privilege), names in columns.items():
+        yield role, target, (privilege,), tuple(names), grantor

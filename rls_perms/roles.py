@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rls_perms.exceptions import InvalidRoleName
 from rls_perms.identifiers import MAX_BYTES, fits, shortened, slug
-from rls_perms.keywords import RoleKind
+from rls_perms.keywords import Attribute, RoleKind
 
 _MARK = "rls_perms "
 
@@ -61,11 +61,12 @@ def read_mark(comment: str | None) -> Mark | None:
 
 @dataclass(frozen=True, order=True, slots=True)
 class Role:
-    """A role of ours: NOLOGIN, with its mark and the parameters applied with it."""
+    """A role of ours: NOLOGIN, INHERIT and nothing else, with its mark."""
 
     name: str
     mark: Mark
-    settings: tuple[tuple[str, str], ...] = ()
+    #: What a hand changed, as the words that set it right; never anything in what is wanted.
+    amiss: tuple[Attribute, ...] = ()
 
     def __str__(self) -> str:
         return f"role {self.name} ({self.mark.kind})"
@@ -93,8 +94,13 @@ def generated_name(prefix: str, group: str) -> str:
 
 
 def permission_name(prefix: str, app_label: str, codename: str) -> str:
-    """The name of the role of those who hold one permission."""
-    return shortened(f"{prefix}_can_{app_label}_{codename}")
+    """
+    The name of the role of those who hold one permission.
+
+    ``a_b.c`` and ``a.b_c`` would read the same, so a label with ``_`` gets a digest.
+    """
+    distinct = f"{prefix} {app_label}.{codename}" if "_" in app_label else None
+    return shortened(f"{prefix}_can_{app_label}_{codename}", distinct=distinct)
 
 
 def session_name(prefix: str, parts: Iterable[str], taken: Iterable[str], key: str) -> str:

@@ -4,16 +4,17 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable
-from contextvars import Token
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
+from asgiref.sync import iscoroutinefunction
 from django.apps import apps
 from django.conf import settings
+from django.db.models import Model
 
 from rls_perms.conf import get_settings
-from rls_perms.context import Asker, Context, Entered, Source, current
+from rls_perms.context import Asker, Context, Entered, current
 from rls_perms.exceptions import NoContext
 
 P = ParamSpec("P")
@@ -29,17 +30,16 @@ class Entering:
     """
     A context to be entered: ``with``, ``async with`` or a decorator of either kind.
 
-    It can be entered again, also inside itself; leaving restores what was before, after
-    an error and a cancellation too.
+    It can be entered again, also inside itself and by several threads or tasks at once;
+    leaving restores what was before, after an error and a cancellation too.
     """
 
     def __init__(self, make: Callable[[], Context]) -> None:
         self._make = make
-        self._tokens: list[Token[Source | None]] = []
 
     def __enter__(self) -> Context:
         context = self._make()
-        self._tokens.append(current.set(Entered(context)))
+        current.set(Entered(context, previous=current.get(), by=self))
         return context
 
     def __exit__(
@@ -48,7 +48,19 @@ class Entering:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        current.reset(self._tokens.pop())
+        # A generator may be left while what its caller entered later goes on, or by the
+        # garbage collector in another place. So take out what this one entered, wherever it
+        # is by now: setting back what was before would end, or bring back, another's.
+        inner: Entered | None = None
+        source = current.get()
+        while isinstance(source, Entered) and source.by is not self:
+            inner, source = source, source.previous
+        if not isinstance(source, Entered):
+            return
+        if inner is None:
+            current.set(source.previous)
+        else:
+            inner.previous = source.previous
 
     async def __aenter__(self) -> Context:
         return self.__enter__()
@@ -68,7 +80,7 @@ class Entering:
                 "would run in its context. Write the with statement inside of it."
             )
         # One object for each call, since calls may overlap.
-        if inspect.iscoroutinefunction(function):
+        if iscoroutinefunction(function):
 
             @functools.wraps(function)
             async def entering_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
@@ -130,6 +142,11 @@ def as_role(role: str, *, tenant: Any = None) -> Entering:
     """
     if not isinstance(role, str) or not role:
         raise ValueError(f"as_role({role!r}) takes the name of a role, as in as_role('manager').")
+    if role == "system":
+        raise ValueError(
+            "as_role('system') sees every row of every tenant, and nothing would say why. Write "
+            "as_system(reason='...') instead."
+        )
     return Entering(lambda: Context(asker=Asker.ROLE, role=role, tenant=tenant_key(tenant)))
 
 
@@ -154,9 +171,17 @@ def as_system(*, reason: str) -> Entering:
 
 def user_key(user: Any) -> str | None:
     """The key of *user* as text; None for the anonymous user."""
-    if getattr(user, "is_anonymous", False):
+    # "is True": a class has the attribute, too, and would be anonymous by mistake.
+    if getattr(user, "is_anonymous", False) is True:
         return None
-    if getattr(user, "pk", None) is None:
+    model = apps.get_model(settings.AUTH_USER_MODEL)
+    if not _is_a(user, model):
+        raise ValueError(
+            f"as_user({user!r}) takes a user ({model._meta.label}) or AnonymousUser(): the key of "
+            "anything else would be another user's."
+        )
+    # A default fills the key before the row is there.
+    if user.pk is None or (user._state.adding and model._meta.pk.has_default()):
         raise ValueError(
             f"as_user({user!r}) needs a user that is saved, or AnonymousUser(): the database "
             "finds the role by the user's key."
@@ -168,10 +193,21 @@ def tenant_key(tenant: Any) -> str | None:
     """The key of *tenant*, a tenant or a key, as text; None for no tenant."""
     if tenant is None:
         return None
+    label = get_settings().tenant_model
+    if isinstance(tenant, Model) and label and not _is_a(tenant, apps.get_model(label)):
+        raise ValueError(
+            f"{tenant!r} is no tenant ({label}): its key would be another's. Give a tenant, or "
+            "its key."
+        )
     key = tenant.pk if hasattr(tenant, "pk") else tenant
     if key is None or str(key) == "":
         raise ValueError(f"{tenant!r} has no key. Save the tenant first, or give its key.")
     return str(key)
+
+
+def _is_a(instance: Any, model: type[Model]) -> bool:
+    """Whether *instance*, lazy or not, is a row of *model*; a proxy model's is, too."""
+    return isinstance(instance, model._meta.concrete_model or model)
 
 
 def tenant_field() -> Any:

@@ -44,7 +44,9 @@ class State:
     roles: frozenset[Role] = field(default_factory=frozenset)
     memberships: frozenset[Membership] = field(default_factory=frozenset)
     grants: frozenset[Grant] = field(default_factory=frozenset)
-    #: Names in the project's name space that belong to somebody else.
+    #: Names in the project's name space that belong to somebody else: they have no mark.
     foreign: frozenset[str] = field(default_factory=frozenset)
+    #: Roles in the project's name space that another database of the cluster made.
+    elsewhere: frozenset[Role] = field(default_factory=frozenset)
     definitions: frozenset[Definition] = field(default_factory=frozenset)
     entries: frozenset[Entry] = field(default_factory=frozenset)

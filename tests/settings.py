@@ -29,6 +29,7 @@ def _alias(user: str, **options: object) -> dict[str, object]:
 DATABASES = {
     "default": _alias(f"{PROJECT}_web"),
     "server_side": _alias(f"{PROJECT}_web", server_side_binding=True),
+    "pooled": _alias(f"{PROJECT}_web", pool={"min_size": 1, "max_size": 1}),
     "owner": _alias(f"{PROJECT}_boss"),
 }
 INSTALLED_APPS = [
@@ -67,7 +68,7 @@ AUTHENTICATION_BACKENDS = [
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 AUTH_USER_MODEL = "office.User"
 RLS_PERMS = {
-    "DATABASES": ["default", "server_side"],
+    "DATABASES": ["default", "server_side", "pooled"],
     "GROUP_ROLES": {"Managers": "manager", "Clerks": "clerk"},
     "TENANT_MODEL": "office.Tenant",
 }

@@ -83,7 +83,6 @@ def test_every_setting_has_a_reader():
         ("DATABASES", ["default", "replica"], ("default", "replica")),
         ("TENANT_MODEL", "tenants.Tenant", "tenants.Tenant"),
         ("TENANT_MODEL", None, None),
-        ("TENANT_FK_FIELD", "company", "company"),
         ("TENANT_RESOLVER", "project.tenants.resolve", "project.tenants.resolve"),
         ("TENANT_RESOLVER", None, None),
         ("CONTEXT_PROCESSORS", ["project.region"], ("project.region",)),
@@ -227,6 +226,7 @@ def test_a_wrong_item_of_a_list_is_named_by_its_place(key, given, why):
     ("key", "given"),
     [
         ("MEMBERSHIP_MODEL", "tenants.Membership"),
+        ("TENANT_FK_FIELD", "company"),
         ("TENANT_ROLES", True),
         ("STRICT_MODE", True),
         ("SIGNED_CONTEXT", True),
@@ -244,6 +244,7 @@ def test_a_feature_of_a_later_version_is_refused_rather_than_ignored(key, given)
     ("key", "default"),
     [
         ("MEMBERSHIP_MODEL", None),
+        ("TENANT_FK_FIELD", "tenant"),
         ("TENANT_ROLES", False),
         ("STRICT_MODE", False),
         ("SIGNED_CONTEXT", False),

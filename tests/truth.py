@@ -118,15 +118,30 @@ class Truth:
         return known[repr(condition)]
 
     def _without_asker(self, condition):
-        """*condition* with the key of the asker in the place of CurrentUser()."""
-        key = get_anonymous_user().pk if self.asker.is_anonymous else self.asker.pk
-        key = key if self.active or self.asker.is_anonymous else None
-        children = [
-            self._without_asker(child)
-            if isinstance(child, Q)
-            else (child[0], RawSQL("%s::bigint", [key], output_field=BigIntegerField()))
-            if isinstance(child[1], CurrentUser)
-            else child
-            for child in condition.children
-        ]
-        return Q.create(children, connector=condition.connector, negated=condition.negated)
+        """
+        *condition* with the key of the asker in the place of CurrentUser().
+
+        Lookups across the foreign key are asked one by one: Django's own SQL for several of
+        them that share a join is not the sum of its parts where one is negated.
+        """
+        return Q.create(
+            [self._child(child) for child in condition.children],
+            connector=condition.connector,
+            negated=condition.negated,
+        )
+
+    def _child(self, child):
+        if isinstance(child, Q):
+            return self._without_asker(child)
+        lookup, value = child
+        if isinstance(value, CurrentUser):
+            return lookup, RawSQL("%s::bigint", [self._key()], output_field=BigIntegerField())
+        if lookup.startswith("room__") and lookup != "room__isnull":
+            found = Case.objects.using("owner").filter(child)
+            return "pk__in", list(found.values_list("pk", flat=True))
+        return child
+
+    def _key(self):
+        if self.asker.is_anonymous:
+            return get_anonymous_user().pk
+        return self.asker.pk if self.active else None

@@ -121,15 +121,15 @@ class Compiler:
         """The other tables that policies read: name -> columns, roles that read them."""
         found: dict[str, tuple[set[str], set[str]]] = {}
         everywhere = [*self._bound(), self.names.fixed(RoleKind.SUPERUSER)]
-        conditions: list[tuple[Q, Iterable[str]]] = [(self._tenant_condition(), everywhere)]
+        conditions = [(self._tenant_condition(), everywhere)]
         for arm in (*self.arms.permissive, *self.arms.restrictive):
             roles = [role_of(target, self.names) for target in arm.targets]
             conditions += [(one, roles) for one in (arm.using, arm.check) if one is not None]
-        for condition, roles in conditions:
+        for condition, readers in conditions:
             for table, columns in tables_read(condition, self.model).items():
                 known_columns, known_roles = found.setdefault(table, (set(), set()))
                 known_columns |= columns
-                known_roles |= set(roles)
+                known_roles |= set(readers)
         return found
 
     # Each kind of policy

@@ -99,7 +99,9 @@ class RowSecurity(BaseConstraint):
 
     # What migrations call
 
-    def constraint_sql(self, model: type[Model], schema_editor: "BaseDatabaseSchemaEditor") -> None:
+    def constraint_sql(  # type: ignore[override]
+        self, model: type[Model], schema_editor: "BaseDatabaseSchemaEditor"
+    ) -> None:
         """
         Nothing inside CREATE TABLE; the policies follow at the end of the migration.
 
@@ -108,12 +110,17 @@ class RowSecurity(BaseConstraint):
         if is_ours(schema_editor.connection):
             schema_editor.deferred_sql.append(_Later(self, model, schema_editor))
 
-    def create_sql(self, model: type[Model], schema_editor: "BaseDatabaseSchemaEditor") -> Any:
+    def create_sql(  # type: ignore[override]
+        self, model: type[Model], schema_editor: "BaseDatabaseSchemaEditor"
+    ) -> Any:
+        """Everything that the declaration needs, as text without parameters."""
         if not is_ours(schema_editor.connection):
             return None
         return as_text(joined(self.statements(model, schema_editor.connection), "\n"))
 
-    def remove_sql(self, model: type[Model], schema_editor: "BaseDatabaseSchemaEditor") -> Any:
+    def remove_sql(  # type: ignore[override]
+        self, model: type[Model], schema_editor: "BaseDatabaseSchemaEditor"
+    ) -> Any:
         """Drop the policies. Row security stays on, so that no row is shown to anybody."""
         if not is_ours(schema_editor.connection):
             return None
@@ -154,7 +161,8 @@ class RowSecurity(BaseConstraint):
         self, model: type[Model], connection: "BaseDatabaseWrapper"
     ) -> list[sql.Composed]:
         """All that the declaration needs, in order: roles, views, policies, triggers."""
-        compiler = self.compiler(model, connection, catalog.current_role(connection).name)
+        asking = catalog.check_credentials(connection)
+        compiler = self.compiler(model, connection, asking.installed_by or asking.name)
         table = compiler.table
         unbound = (compiler.owner, compiler.names.fixed(RoleKind.SYSTEM))
         return [

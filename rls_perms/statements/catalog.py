@@ -22,19 +22,30 @@ SELECT current_user::text,
  WHERE role.rolname = current_user
 """
 
-# Every role of the name space, marked or not: an unmarked one is somebody else's.
+# Every role of the name space, marked or not: an unmarked one is somebody else's. The last
+# column: the attributes to set right, were it one of ours.
 ROLES = """
 SELECT role.rolname::text,
        pg_catalog.shobj_description(role.oid, 'pg_authid'),
-       role.rolinherit
+       pg_catalog.array_remove(ARRAY[
+           CASE WHEN role.rolcanlogin THEN 'NOLOGIN' END,
+           CASE WHEN NOT role.rolinherit THEN 'INHERIT' END,
+           CASE WHEN role.rolsuper THEN 'NOSUPERUSER' END,
+           CASE WHEN role.rolcreatedb THEN 'NOCREATEDB' END,
+           CASE WHEN role.rolcreaterole THEN 'NOCREATEROLE' END,
+           CASE WHEN role.rolreplication THEN 'NOREPLICATION' END,
+           CASE WHEN role.rolbypassrls THEN 'NOBYPASSRLS' END
+       ], NULL)
   FROM pg_catalog.pg_roles AS role
  WHERE pg_catalog.starts_with(role.rolname, %(prefix)s || '_')
     OR role.rolname = ANY (%(logins)s)
 """
 
+# The last column: whether the member makes roles, or is the owner, and so may hold ADMIN on them.
 MEMBERSHIPS_BEFORE_16 = """
 SELECT role.rolname::text, member.rolname::text, member.rolinherit, true,
-       m.admin_option, pg_catalog.pg_get_userbyid(m.grantor)::text
+       m.admin_option, pg_catalog.pg_get_userbyid(m.grantor)::text,
+       member.rolcreaterole OR member.rolsuper OR member.rolname = current_user
   FROM pg_catalog.pg_auth_members AS m
   JOIN pg_catalog.pg_roles AS role ON role.oid = m.roleid
   JOIN pg_catalog.pg_roles AS member ON member.oid = m.member
@@ -43,50 +54,72 @@ SELECT role.rolname::text, member.rolname::text, member.rolinherit, true,
 
 MEMBERSHIPS = """
 SELECT role.rolname::text, member.rolname::text, m.inherit_option, m.set_option,
-       m.admin_option, pg_catalog.pg_get_userbyid(m.grantor)::text
+       m.admin_option, pg_catalog.pg_get_userbyid(m.grantor)::text,
+       member.rolcreaterole OR member.rolsuper OR member.rolname = current_user
   FROM pg_catalog.pg_auth_members AS m
   JOIN pg_catalog.pg_roles AS role ON role.oid = m.roleid
   JOIN pg_catalog.pg_roles AS member ON member.oid = m.member
  WHERE role.rolname = ANY (%(names)s) OR member.rolname = ANY (%(names)s)
 """
 
+# Which of these roles the asking one may act for, as in GRANTED BY.
+ACTS_FOR = """
+SELECT rolname::text
+  FROM pg_catalog.pg_roles
+ WHERE rolname = ANY (%(names)s) AND pg_catalog.pg_has_role(current_user, oid, 'USAGE')
+"""
+
 ENTRIES = """
 SELECT kind, key, role FROM rls_perms.role_map
 """
 
+# In all four: what the owner of an object granted has the grantor ''. Objects of an owner that
+# we are not are left out, since their privileges are not ours to change.
 RELATION_GRANTS = """
 SELECT CASE relation.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
-       schema.nspname::text, relation.relname::text, '',
-       pg_catalog.pg_get_userbyid(relation.relowner)::text,
+       schema.nspname::text, relation.relname::text,
        CASE acl.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(acl.grantee)::text END,
-       acl.privilege_type
+       acl.privilege_type, '',
+       CASE WHEN acl.grantor = relation.relowner THEN ''
+            ELSE pg_catalog.pg_get_userbyid(acl.grantor)::text END,
+       acl.is_grantable
   FROM pg_catalog.pg_class AS relation
   JOIN pg_catalog.pg_namespace AS schema ON schema.oid = relation.relnamespace
  CROSS JOIN LATERAL pg_catalog.aclexplode(relation.relacl) AS acl
  WHERE relation.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
-   AND (schema.nspname = ANY (%(schemas)s))
+   AND acl.grantee <> relation.relowner
+   AND schema.nspname !~ '^pg_' AND schema.nspname <> 'information_schema'
+   AND pg_catalog.pg_has_role(current_user, relation.relowner, 'USAGE')
 UNION ALL
-SELECT 'TABLE', schema.nspname::text, relation.relname::text, attribute.attname::text,
-       pg_catalog.pg_get_userbyid(relation.relowner)::text,
+SELECT 'TABLE', schema.nspname::text, relation.relname::text,
        CASE acl.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(acl.grantee)::text END,
-       acl.privilege_type
+       acl.privilege_type, attribute.attname::text,
+       CASE WHEN acl.grantor = relation.relowner THEN ''
+            ELSE pg_catalog.pg_get_userbyid(acl.grantor)::text END,
+       acl.is_grantable
   FROM pg_catalog.pg_attribute AS attribute
   JOIN pg_catalog.pg_class AS relation ON relation.oid = attribute.attrelid
   JOIN pg_catalog.pg_namespace AS schema ON schema.oid = relation.relnamespace
  CROSS JOIN LATERAL pg_catalog.aclexplode(attribute.attacl) AS acl
  WHERE attribute.attacl IS NOT NULL
    AND NOT attribute.attisdropped
-   AND (schema.nspname = ANY (%(schemas)s))
+   AND acl.grantee <> relation.relowner
+   AND schema.nspname !~ '^pg_' AND schema.nspname <> 'information_schema'
+   AND pg_catalog.pg_has_role(current_user, relation.relowner, 'USAGE')
 """
 
 SCHEMA_GRANTS = """
 SELECT schema.nspname::text,
-       pg_catalog.pg_get_userbyid(schema.nspowner)::text,
        CASE acl.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(acl.grantee)::text END,
-       acl.privilege_type
+       acl.privilege_type,
+       CASE WHEN acl.grantor = schema.nspowner THEN ''
+            ELSE pg_catalog.pg_get_userbyid(acl.grantor)::text END,
+       acl.is_grantable
   FROM pg_catalog.pg_namespace AS schema
  CROSS JOIN LATERAL pg_catalog.aclexplode(schema.nspacl) AS acl
- WHERE schema.nspname = ANY (%(schemas)s)
+ WHERE schema.nspname !~ '^pg_' AND schema.nspname <> 'information_schema'
+   AND acl.grantee <> schema.nspowner
+   AND pg_catalog.pg_has_role(current_user, schema.nspowner, 'USAGE')
 """
 
 FUNCTION_GRANTS = """
@@ -94,16 +127,33 @@ SELECT function.proname::text,
        ARRAY(SELECT pg_catalog.format_type(type, NULL)
                FROM unnest(function.proargtypes) WITH ORDINALITY AS argument (type, position)
               ORDER BY position),
-       pg_catalog.pg_get_userbyid(function.proowner)::text,
        CASE acl.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(acl.grantee)::text END,
-       acl.privilege_type
+       acl.privilege_type,
+       CASE WHEN acl.grantor = function.proowner THEN ''
+            ELSE pg_catalog.pg_get_userbyid(acl.grantor)::text END,
+       acl.is_grantable
   FROM pg_catalog.pg_proc AS function
  CROSS JOIN LATERAL pg_catalog.aclexplode(
            coalesce(function.proacl, pg_catalog.acldefault('f', function.proowner))
        ) AS acl
  WHERE function.pronamespace = 'rls_perms'::pg_catalog.regnamespace
+   AND acl.grantee <> function.proowner
 """
 
+# Of these schemas, those that not everybody in the cluster may look into.
+CLOSED_SCHEMAS = """
+SELECT nspname::text
+  FROM pg_catalog.pg_namespace
+ WHERE nspname = ANY (%(schemas)s)
+   AND pg_catalog.pg_has_role(current_user, nspowner, 'USAGE')
+   AND NOT EXISTS (
+           SELECT
+             FROM pg_catalog.aclexplode(nspacl) AS acl
+            WHERE acl.grantee = 0 AND acl.privilege_type = 'USAGE'
+       )
+"""
+
+# The last column: whether its privileges are the asking role's to grant.
 RELATIONS = """
 SELECT schema.nspname::text, relation.relname::text,
        relation.relname = ANY (%(names)s) AND pg_catalog.pg_table_is_visible(relation.oid),
@@ -111,7 +161,8 @@ SELECT schema.nspname::text, relation.relname::text,
                FROM pg_catalog.pg_attribute AS attribute
               WHERE attribute.attrelid = relation.oid
                 AND attribute.attnum > 0 AND NOT attribute.attisdropped
-              ORDER BY attribute.attnum)
+              ORDER BY attribute.attnum),
+       pg_catalog.pg_has_role(current_user, relation.relowner, 'USAGE')
   FROM pg_catalog.pg_class AS relation
   JOIN pg_catalog.pg_namespace AS schema ON schema.oid = relation.relnamespace
  WHERE relation.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -155,8 +206,11 @@ SELECT functions FROM rls_perms.installation
 
 # What a login must not be. The last column: whether it may become the owner.
 LOGINS = """
-SELECT role.rolname::text, role.rolsuper, role.rolbypassrls, role.rolinherit,
-       pg_catalog.pg_has_role(role.oid, current_user, 'MEMBER')
+SELECT role.rolname::text, role.rolsuper, role.rolbypassrls, role.rolinherit, role.rolcreaterole,
+       pg_catalog.pg_has_role(role.oid, coalesce(
+           (SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = 'rls_perms'),
+           (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)
+       ), 'MEMBER')
   FROM pg_catalog.pg_roles AS role
  WHERE role.rolname = ANY (%(logins)s)
 """

@@ -42,6 +42,13 @@ def _(change: plan.MarkRole, server_version: int) -> sql.Composed:
 
 
 @statement.register
+def _(change: plan.ResetRole, server_version: int) -> sql.Composed:
+    return sql.SQL("ALTER ROLE {} {}").format(
+        sql.Identifier(change.name), joined((sql.SQL(word) for word in change.attributes), " ")
+    )
+
+
+@statement.register
 def _(change: plan.AddMembership, server_version: int) -> sql.Composed:
     membership = change.membership
     return sql.SQL("GRANT {} TO {}{}").format(
@@ -58,8 +65,9 @@ def _(change: plan.RemoveMembership, server_version: int) -> sql.Composed:
         sql.Identifier(membership.role), sql.Identifier(membership.member)
     )
     if membership.grantor and server_version >= MEMBERSHIP_OPTIONS:
-        return revoke + sql.SQL(" GRANTED BY {}").format(sql.Identifier(membership.grantor))
-    return sql.Composed([revoke])
+        revoke += sql.SQL(" GRANTED BY {}").format(sql.Identifier(membership.grantor))
+    # With what the member itself made of it, where it had been given ADMIN OPTION.
+    return sql.Composed([revoke, sql.SQL(" CASCADE")])
 
 
 @statement.register
@@ -71,7 +79,8 @@ def _(change: plan.GrantPrivileges, server_version: int) -> sql.Composed:
 
 @statement.register
 def _(change: plan.RevokePrivileges, server_version: int) -> sql.Composed:
-    return sql.SQL("REVOKE {} ON {} FROM {}").format(
+    # With what the role itself made of it, where it had been given GRANT OPTION.
+    return sql.SQL("REVOKE {} ON {} FROM {} CASCADE").format(
         _privileges(change), _object(change.object), _grantee(change.role)
     )
 
@@ -84,9 +93,10 @@ def _(change: plan.Define, server_version: int) -> sql.Composed:
 
 @statement.register
 def _(change: plan.Record, server_version: int) -> sql.Composed:
-    return sql.SQL(
-        "INSERT INTO rls_perms.role_map (kind, key, role) VALUES ({}, {}, {})"
-    ).format(*(sql.Literal(value) for value in (change.entry.kind, change.entry.key, change.entry.role)))
+    entry = change.entry
+    return sql.SQL("INSERT INTO rls_perms.role_map (kind, key, role) VALUES ({}, {}, {})").format(
+        *(sql.Literal(value) for value in (entry.kind, entry.key, entry.role))
+    )
 
 
 @statement.register

@@ -1,13 +1,12 @@
 """What the library keeps in a database: its schema, functions and the map of roles."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from psycopg import sql
 
 from rls_perms.grants import Membership
 from rls_perms.keywords import RoleKind
-from rls_perms.roles import fixed_name
+from rls_perms.roles import Mark, fixed_name
 from rls_perms.statements.changes import membership_options
 from rls_perms.statements.render import qualified, template
 
@@ -109,7 +108,7 @@ def functions(wanted: Installed) -> list[sql.Composed]:
             "make_session_role",
             lock=sql.Literal(LOCK),
             prefix=prefix,
-            database=sql.Literal(wanted.database),
+            mark=sql.Literal(_mark_of_session(wanted)),
             everyone=sql.Literal(fixed_name(wanted.prefix, RoleKind.EVERYONE)),
             logins=sql.Literal(list(wanted.logins)),
             part_options=_options(inherit=True, set_role=False, version=wanted.server_version),
@@ -119,11 +118,19 @@ def functions(wanted: Installed) -> list[sql.Composed]:
         template("drop_policies"),
         template("ensure_role"),
         template("forget_new_row_function"),
+        # What is new is PUBLIC's to call until somebody says otherwise.
+        sql.SQL("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA rls_perms FROM PUBLIC;").format(),
     ]
 
 
 def _options(*, inherit: bool, set_role: bool, version: int) -> sql.SQL:
     return membership_options(Membership("", "", inherit, set_role), version)
+
+
+def _mark_of_session(wanted: Installed) -> str:
+    """The mark of a session role up to its id."""
+    whole = str(Mark(wanted.prefix, wanted.database, RoleKind.SESSION, ""))
+    return whole.removesuffix('""}')
 
 
 def _resolve(wanted: Installed) -> sql.Composed:

@@ -41,6 +41,8 @@ class Relation:
     columns: tuple[str, ...]
     #: Whether its name alone finds it.
     visible: bool
+    #: Whether its privileges are the owner's to grant.
+    mine: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,30 @@
 """What is put before a statement, so that it runs as somebody."""
 
+from collections.abc import Iterable
+from typing import LiteralString
+
 from psycopg import sql
 
 #: Find the role and the user of a context, and take both on, in one statement.
 _RESOLVE = """\
 SELECT pg_catalog.set_config('role', found.role, true),
        pg_catalog.set_config({user_setting}, found.user_id, true),
-       found.role, found.user_id
+       found.role, found.user_id,
+       right(found.role, 7) = '_system' AND found.role = rls_perms.named_role('system')
   FROM rls_perms.{function}({asker}, {tenant}) AS found"""
 
 _NAMED = """\
 SELECT pg_catalog.set_config('role', found.role, true),
        pg_catalog.set_config({user_setting}, '', true),
-       found.role, ''
+       found.role, '', false
   FROM rls_perms.named_role({short}) AS found (role)"""
 
 
-def resolve(asker: str | None, tenant: str | None, user_setting: str, *, make: bool) -> sql.Composed:
+def resolve(
+    asker: str | None, tenant: str | None, user_setting: str, *, make: bool
+) -> sql.Composed:
     """Become the session role of *asker*; with *make*, make it if it is missing."""
-    return sql.SQL(_RESOLVE).format(
+    return sql.SQL(_one_line(_RESOLVE)).format(
         user_setting=sql.Literal(user_setting),
         function=sql.Identifier("make_session_role" if make else "session_role"),
         asker=sql.Literal(asker),
@@ -26,9 +32,14 @@ def resolve(asker: str | None, tenant: str | None, user_setting: str, *, make: b
     )
 
 
+def _one_line(statement: LiteralString) -> LiteralString:
+    # "LINE 2" in an error is then the first line of the statement behind.
+    return " ".join(statement.split())
+
+
 def become_named(short: str, user_setting: str) -> sql.Composed:
     """Become a role of this project by its short name."""
-    return sql.SQL(_NAMED).format(
+    return sql.SQL(_one_line(_NAMED)).format(
         user_setting=sql.Literal(user_setting), short=sql.Literal(short)
     )
 
@@ -42,6 +53,13 @@ def set_local_role(role: str | None) -> sql.Composed:
 def set_local(name: str, value: str) -> sql.Composed:
     """Set a parameter for the rest of the transaction; '' clears one of our own."""
     return sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(*name.split(".")), sql.Literal(value))
+
+
+def put_back(role: str | None, settings: Iterable[str]) -> sql.Composed:
+    """Become *role* and clear *settings* for the session; None is the login itself."""
+    name = sql.SQL("NONE") if role is None else sql.Identifier(role)
+    cleared = (sql.SQL("SET {} = ''").format(sql.Identifier(*one.split("."))) for one in settings)
+    return sql.SQL("; ").join([sql.SQL("SET ROLE {}").format(name), *cleared])
 
 
 def make_session_role(asker: str, tenant: str | None) -> sql.Composed:

@@ -1,67 +1,121 @@
-"""The roles of a test database: made before it, dropped after it."""
+"""What a test database has more than others: roles of its own, and an eye on the auth tables."""
+
+from collections.abc import Iterable
 
 from psycopg import sql
 
-MAY_MAKE = """
-SELECT current_user::text, rolcreaterole OR rolsuper, rolcreatedb OR rolsuper
+from rls_perms.statements.changes import MEMBERSHIP_OPTIONS
+from rls_perms.statements.render import qualified
+
+TESTER = """
+SELECT current_user::text, rolsuper, rolcreaterole OR rolsuper, rolcreatedb OR rolsuper
   FROM pg_catalog.pg_roles
  WHERE rolname = current_user
 """
 
-# In one statement with parameters: DO takes none, so the text goes through set_config().
-ENSURE_ROLE = """
-SELECT set_config('rls_perms.test_role', %s, false),
-       set_config('rls_perms.test_mark', %s, false),
-       set_config('rls_perms.test_creates', (%s)::text, false);
-DO $do$
-DECLARE
-    name text := current_setting('rls_perms.test_role');
-    creates boolean := current_setting('rls_perms.test_creates')::boolean;
-    is_super boolean := (SELECT rolsuper FROM pg_roles WHERE rolname = current_user);
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
-        EXECUTE format('CREATE ROLE %%I NOLOGIN', name);
-    END IF;
-    EXECUTE format('COMMENT ON ROLE %%I IS %%L', name, current_setting('rls_perms.test_mark'));
-    IF creates THEN
-        EXECUTE format('ALTER ROLE %%I CREATEROLE', name);
-    END IF;
-    IF NOT is_super THEN
-        IF current_setting('server_version_num')::int >= 160000 THEN
-            EXECUTE format('GRANT %%I TO %%I WITH INHERIT FALSE, SET TRUE', name, current_user);
-        ELSE
-            EXECUTE format('GRANT %%I TO %%I', name, current_user);
-        END IF;
-    END IF;
-END
-$do$
+MARKED = """
+SELECT rolname::text, pg_catalog.shobj_description(oid, 'pg_authid')
+  FROM pg_catalog.pg_roles
+ WHERE pg_catalog.starts_with(rolname, %s)
 """
 
-DROP_ROLES = """
-SELECT set_config('rls_perms.test_prefix', %s, false);
-DO $do$
-DECLARE
-    role text;
-    prefix text := current_setting('rls_perms.test_prefix');
-BEGIN
-    -- What the owner made, the owner drops; the owner itself comes last.
-    EXECUTE format('SET ROLE %%I', prefix || 'owner');
-    FOR role IN
-        SELECT rolname FROM pg_roles
-         WHERE starts_with(rolname, prefix)
-           AND rolname NOT IN (prefix || 'owner', prefix || 'login')
-           AND starts_with(shobj_description(oid, 'pg_authid'), 'rls_perms ')
-    LOOP
-        EXECUTE format('DROP ROLE %%I', role);
-    END LOOP;
-    EXECUTE 'RESET ROLE';
-    EXECUTE format('DROP ROLE %%I', prefix || 'login');
-    EXECUTE format('DROP ROLE %%I', prefix || 'owner');
-END
-$do$
+EXISTS = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = %s)
 """
+
+AS_SESSION_USER = "SET ROLE NONE"
+
+CHANGED = """
+SELECT EXISTS (SELECT FROM rls_perms.auth_change)
+"""
+
+FORGET_CHANGES = """
+DELETE FROM rls_perms.auth_change
+"""
+
+# A row for each transaction that changed something, rather than one that they would wait for.
+_WATCH = """
+CREATE TABLE IF NOT EXISTS rls_perms.auth_change (changed boolean NOT NULL);
+CREATE OR REPLACE FUNCTION rls_perms.note_auth_change() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    INSERT INTO rls_perms.auth_change
+    SELECT true WHERE NOT EXISTS (SELECT FROM rls_perms.auth_change);
+    RETURN NULL;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION rls_perms.note_auth_change() FROM PUBLIC;
+"""
+
+_WATCH_TABLE = """
+CREATE OR REPLACE TRIGGER rls_perms_note_auth_change
+AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON {table}
+FOR EACH STATEMENT EXECUTE FUNCTION rls_perms.note_auth_change();
+"""
+
+# Of users only what decides which of them count, not last_login at each login.
+_WATCH_COLUMN = """
+CREATE OR REPLACE TRIGGER {name}
+AFTER UPDATE ON {table}
+FOR EACH ROW WHEN (OLD.{column} IS DISTINCT FROM NEW.{column})
+EXECUTE FUNCTION rls_perms.note_auth_change();
+"""
+
+
+def stand_in(name: str, mark: str, *, exists: bool, owner: bool) -> sql.Composed:
+    """Make the role that stands in for the owner or the login, if it does not exist."""
+    role = sql.Identifier(name)
+    parts = [] if exists else [sql.SQL("CREATE ROLE {} NOLOGIN").format(role)]
+    parts.append(sql.SQL("COMMENT ON ROLE {} IS {}").format(role, sql.Literal(mark)))
+    if owner:
+        parts.append(sql.SQL("ALTER ROLE {} CREATEROLE CREATEDB").format(role))
+    return sql.SQL("; ").join(parts)
+
+
+def let_become(name: str, tester: str, server_version: int) -> sql.Composed:
+    """Let the login that runs tests become a role."""
+    options = " WITH INHERIT FALSE, SET TRUE" if server_version >= MEMBERSHIP_OPTIONS else ""
+    return sql.SQL("GRANT {} TO {}{}").format(
+        sql.Identifier(name), sql.Identifier(tester), sql.SQL(options)
+    )
+
+
+def drop_role(name: str) -> sql.Composed:
+    return sql.SQL("DROP ROLE {}").format(sql.Identifier(name))
 
 
 def owned_by(owner: str) -> sql.Composed:
     """The clause of CREATE DATABASE that names its owner."""
     return sql.SQL("OWNER {}").format(sql.Identifier(owner))
+
+
+def rename_installation(prefix: str, database: str) -> sql.Composed:
+    """Give a clone names of its own, in place of those of its source."""
+    return sql.SQL("UPDATE rls_perms.installation SET prefix = {}, database = {}").format(
+        sql.Literal(prefix), sql.Literal(database)
+    )
+
+
+def watch(tables: Iterable[str], users: str, columns: Iterable[str]) -> sql.Composed:
+    """Note each change of *tables*, as ``schema.table``, and of *columns* of *users*."""
+    return sql.Composed(
+        [
+            sql.SQL(_WATCH),
+            *(sql.SQL(_WATCH_TABLE).format(table=_table(table)) for table in tables),
+            *(
+                sql.SQL(_WATCH_COLUMN).format(
+                    name=sql.Identifier(f"rls_perms_note_{column}"),
+                    table=_table(users),
+                    column=sql.Identifier(column),
+                )
+                for column in columns
+            ),
+        ]
+    )
+
+
+def _table(name: str) -> sql.Identifier:
+    schema, _, table = name.rpartition(".")
+    return qualified(schema, table)

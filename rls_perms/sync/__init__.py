@@ -1,6 +1,7 @@
 """Make a database what settings, permissions and declarations ask for."""
 
+from rls_perms.catalog import check_credentials
 from rls_perms.sync.apply import Outcome, plan, sync
-from rls_perms.sync.install import check_credentials, install
+from rls_perms.sync.install import install
 
 __all__ = ["Outcome", "check_credentials", "install", "plan", "sync"]

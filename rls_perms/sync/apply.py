@@ -1,7 +1,9 @@
 """Take the difference between what a database holds and should hold, and apply it."""
 
+import random
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -9,23 +11,38 @@ from django.db import Error, transaction
 
 from rls_perms import catalog
 from rls_perms.conf import get_settings
-from rls_perms.desired import Wanted, desired_state, schemas
+from rls_perms.desired import Wanted, desired_state
 from rls_perms.exceptions import PlanError, WrongCredentials
-from rls_perms.plan import AddMembership, CreateRole, Plan, RenameRole, diff
+from rls_perms.plan import (
+    NOTHING,
+    AddMembership,
+    Change,
+    CreateRole,
+    MarkRole,
+    Plan,
+    RemoveMembership,
+    RenameRole,
+    ResetRole,
+    RevokePrivileges,
+    diff,
+)
 from rls_perms.policies.constraint import role_names
 from rls_perms.statements.changes import MEMBERSHIP_OPTIONS, statement
 from rls_perms.statements.install import LOCK
 from rls_perms.statements.render import text as as_text
 from rls_perms.sync.auth import read_auth
-from rls_perms.sync.install import check_credentials, wanted_functions
+from rls_perms.sync.credentials import check_logins, lacks_createrole
+from rls_perms.sync.install import wanted_functions
 from rls_perms.sync.tables import Survey, survey
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 #: SQLSTATEs of concurrent role DDL, after which the difference is taken again.
-CONCURRENT = ("XX000", "23505", "42710", "42704")
-ATTEMPTS = 8
+CONCURRENT = ("XX000", "23505", "42710", "42704", "40P01")
+ATTEMPTS = 10
+#: How often the difference is applied until nothing is left of it.
+ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +51,13 @@ class Outcome:
 
     plan: Plan
     warnings: tuple[str, ...]
+    #: What only another role may take back, since that one granted it.
+    left: Plan = NOTHING
 
 
 def plan(connection: "BaseDatabaseWrapper") -> Outcome:
     """What there is to do; changes nothing. Raises PlanError, WrongCredentials."""
-    role = check_credentials(connection)
+    role = catalog.check_credentials(connection)
     installed = catalog.installation(connection)
     if installed is None:
         raise PlanError(
@@ -48,11 +67,13 @@ def plan(connection: "BaseDatabaseWrapper") -> Outcome:
     tables = survey(connection, role.name)
     is_test = bool(connection.settings_dict.get(catalog.TEST_DATABASE))
     logins = () if is_test else get_settings().login_roles
-    _check_logins(connection, logins, role.name)
+    check_logins(connection)
     session = catalog.logins(connection, [role.session])[role.session]
-    has_options = catalog.server_version(connection) >= MEMBERSHIP_OPTIONS
-    members = (*logins, role.session) if is_test else logins
-    actual = catalog.actual_state(connection, installed, members, schemas(tables.tables))
+    version = catalog.server_version(connection)
+    has_options = version >= MEMBERSHIP_OPTIONS
+    actual = catalog.actual_state(
+        connection, installed, logins, tables.tables.managed(), tables.tables.schemas
+    )
     auth = read_auth(connection)
     wanted = Wanted(
         names=role_names(installed),
@@ -63,9 +84,13 @@ def plan(connection: "BaseDatabaseWrapper") -> Outcome:
         is_test=is_test,
         tester=role.session if is_test and not session.superuser else None,
         tester_inherits=session.inherits and not has_options,
+        has_options=has_options,
     )
     found = diff(actual, desired_state(wanted, actual))
-    return Outcome(found, tuple(_warnings(wanted, tables)))
+    left = _out_of_reach(connection, found, version)
+    done = Plan(tuple(change for change in found if change not in left))
+    warnings = [*_warnings(wanted, tables), *(_left_over(one, version) for one in left)]
+    return Outcome(done, tuple(warnings), Plan(tuple(left)))
 
 
 def sync(connection: "BaseDatabaseWrapper") -> Outcome:
@@ -83,68 +108,99 @@ def sync(connection: "BaseDatabaseWrapper") -> Outcome:
         try:
             with transaction.atomic(using=connection.alias):
                 catalog.lock(connection, LOCK)
-                # Again, since another sync may have been at it until now.
-                outcome = plan(connection)
-                _execute(connection, outcome.plan)
+                return _converge(connection)
         except Error as error:
             cause = error.__cause__
             known = isinstance(cause, psycopg.Error) and cause.sqlstate in CONCURRENT
             if not known or attempt == ATTEMPTS - 1:
                 raise
-        else:
-            return outcome
+            # Not at once and not all together: who was faster is given the time to end.
+            time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - no secret
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _converge(connection: "BaseDatabaseWrapper") -> Outcome:
+    """
+    Apply until nothing is left: REVOKE may take along what was granted further.
+
+    The difference is taken anew, since another sync may have been at it until now.
+    """
+    done: list[Change] = []
+    for _ in range(ROUNDS):
+        outcome = plan(connection)
+        if not outcome.plan:
+            return replace(outcome, plan=Plan(tuple(done)))
+        _execute(connection, outcome.plan)
+        done += outcome.plan
+    raise PlanError(
+        f"PostgreSQL took these changes {ROUNDS} times and they still had no effect: "
+        f"{'; '.join(map(str, outcome.plan))}. Look whether an event trigger undoes them."
+    )
 
 
 def _execute(connection: "BaseDatabaseWrapper", changes: Plan) -> None:
     version = catalog.server_version(connection)
     with connection.cursor() as cursor:
         for change in changes:
-            cursor.execute(as_text(statement(change, version)))
+            text = as_text(statement(change, version))
+            try:
+                cursor.execute(text)
+            except Error as error:
+                cause = error.__cause__
+                if not isinstance(cause, psycopg.errors.InsufficientPrivilege):
+                    raise
+                name = _said(cause)
+                raise WrongCredentials(
+                    f"The owner may not {change}: {name}. Nothing was changed. Let a superuser "
+                    f"run, or grant the owner what it lacks:\n  {text};"
+                ) from error
 
 
-def _check_logins(
-    connection: "BaseDatabaseWrapper", names: Iterable[str], owner: str
-) -> None:
-    known = catalog.logins(connection, names)
-    has_options = catalog.server_version(connection) >= MEMBERSHIP_OPTIONS
-    for name in names:
-        login = known.get(name)
-        if login is None:
-            raise PlanError(
-                f"The login role {name!r} does not exist. Create it "
-                f"(CREATE ROLE {name} LOGIN NOINHERIT PASSWORD '...'), or correct "
-                "RLS_PERMS['LOGIN_ROLES'] or USER in DATABASES."
-            )
-        if login.superuser or login.bypasses:
-            raise PlanError(
-                f"The login role {name!r} is a superuser or has BYPASSRLS, so no policy would bind "
-                f"it. Run: ALTER ROLE {name} NOSUPERUSER NOBYPASSRLS; or use another login."
-            )
-        if login.may_become_owner:
-            raise PlanError(
-                f"The login role {name!r} is a member of the owner {owner!r}, so it could drop "
-                f"every policy. Run: REVOKE {owner} FROM {name};"
-            )
-        if login.inherits and not has_options:
-            raise PlanError(
-                f"The login role {name!r} would inherit every role that it may become: before "
-                f"PostgreSQL 16 that is its own attribute. Run: ALTER ROLE {name} NOINHERIT;"
-            )
+def _said(cause: psycopg.Error) -> str:
+    """What PostgreSQL says, and its detail, which names the privilege that is missing."""
+    parts = (cause.diag.message_primary, cause.diag.message_detail)
+    return ". ".join(part.rstrip(".") for part in parts if part)
+
+
+def _out_of_reach(
+    connection: "BaseDatabaseWrapper", changes: Plan, version: int
+) -> list[Change]:
+    """What somebody granted as whom the owner may not act: REVOKE would fail, or do nothing."""
+    granted = {change: grantor for change in changes if (grantor := _grantor(change, version))}
+    if not granted:
+        return []
+    reached = catalog.acts_for(connection, set(granted.values()))
+    return [
+        change
+        for change, grantor in granted.items()
+        if grantor not in reached or isinstance(change, RevokePrivileges)
+    ]
+
+
+def _grantor(change: Change, version: int) -> str:
+    if isinstance(change, RevokePrivileges):
+        return change.grantor
+    if isinstance(change, RemoveMembership) and version >= MEMBERSHIP_OPTIONS:
+        return change.membership.grantor
+    return ""
+
+
+def _left_over(change: Change, version: int) -> str:
+    return (
+        f"{_grantor(change, version)!r} granted what nothing asks for, and only that role can take "
+        f"it back. Let it run: {as_text(statement(change, version))};"
+    )
 
 
 def _check_may_make_roles(connection: "BaseDatabaseWrapper", changes: Plan) -> None:
     role = catalog.current_role(connection)
     if role.create_role or role.superuser:
         return
-    needed = [one for one in changes if isinstance(one, (CreateRole, RenameRole, AddMembership))]
+    of_roles = (CreateRole, RenameRole, MarkRole, ResetRole, AddMembership, RemoveMembership)
+    version = catalog.server_version(connection)
+    needed = [as_text(statement(one, version)) for one in changes if isinstance(one, of_roles)]
     if needed:
-        version = catalog.server_version(connection)
-        lines = "\n".join(f"  {as_text(statement(one, version))};" for one in needed)
-        raise WrongCredentials(
-            f"{role.name!r} lacks CREATEROLE, so it cannot make the roles that are missing. Run: "
-            f"ALTER ROLE {role.name} CREATEROLE; or let a role that has it run:\n{lines}"
-        )
+        raise lacks_createrole(role.name, needed)
 
 
 def _warnings(wanted: Wanted, tables: Survey) -> Iterable[str]:

@@ -34,7 +34,8 @@ def read_auth(connection: "BaseDatabaseWrapper") -> Auth:
     held: defaultdict[str, set[str]] = defaultdict(set)
     if group is not None:
         model = group.remote_field.model
-        groups = {str(pk): name for pk, name in model._base_manager.using(alias).values_list("pk", "name")}
+        rows = model._base_manager.using(alias).values_list("pk", "name")
+        groups = {str(pk): name for pk, name in rows}
         permissions = _many_to_many(model, "permissions")
         if permissions is not None:
             for group_key, permission_key in _pairs(permissions, alias):

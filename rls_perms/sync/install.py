@@ -10,62 +10,82 @@ from guardian.conf import settings as guardian_settings
 
 from rls_perms import catalog
 from rls_perms.conf import get_settings
-from rls_perms.exceptions import WrongCredentials
 from rls_perms.identifiers import digest
+from rls_perms.keywords import FIXED_ROLES, RoleKind
+from rls_perms.plan import CreateRole, refuse_taken
+from rls_perms.policies.compile import roles_named
+from rls_perms.policies.constraint import declaration, role_names
+from rls_perms.roles import Role
 from rls_perms.state import Definition
 from rls_perms.statements import install as text
+from rls_perms.statements.changes import statement as make
 from rls_perms.statements.install import Installed, UserTables
 from rls_perms.statements.render import joined
 from rls_perms.statements.render import text as as_text
+from rls_perms.sync.credentials import check_logins, lacks_createrole
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models import Field
 
 
-def check_credentials(connection: "BaseDatabaseWrapper") -> catalog.CurrentRole:
-    """
-    Who is connected, if that is the owner. Raises WrongCredentials before anything is done.
-    """
-    conf = get_settings()
-    role = catalog.current_role(connection)
-    hint = (
-        f"Use the owner's credentials: --database {conf.owner_database}, an alias with the "
-        "owner's USER and the same NAME, or the same settings with the owner's USER and PASSWORD."
-    )
-    if role.installed_by is not None and role.installed_by != role.name and not role.superuser:
-        raise WrongCredentials(
-            f"{role.name!r} may not change roles and policies of {role.database!r}: its owner is "
-            f"{role.installed_by!r}. {hint}"
-        )
-    if role.installed_by is None and not role.create_schema:
-        raise WrongCredentials(
-            f"{role.name!r} may not create schemas in {role.database!r}, so it is not the owner "
-            f"of this database. {hint}"
-        )
-    if role.name in conf.login_roles and not connection.settings_dict.get(catalog.TEST_DATABASE):
-        raise WrongCredentials(
-            f"{role.name!r} is one of RLS_PERMS['LOGIN_ROLES'], which may not own tables: row "
-            f"security does not hold against an owner. {hint} If {role.name!r} is the owner, "
-            "name the web process's login in RLS_PERMS['LOGIN_ROLES']."
-        )
-    return role
-
-
 def install(connection: "BaseDatabaseWrapper") -> None:
-    """Make the schema, its tables and functions, where they are missing."""
-    check_credentials(connection)
-    if catalog.installation(connection) is None:
-        wanted = catalog.in_force(connection)
-        with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+    """
+    Make the schema, its tables and functions, where they are missing.
+
+    Before that, whatever would stop the sync after migrate stops it here, where nothing has
+    been done yet. Raises PlanError, WrongCredentials, InvalidRoleName.
+    """
+    catalog.check_credentials(connection)
+    check_logins(connection)
+    _check_roles(connection)
+    if not _is_installed(connection):
+        with transaction.atomic(using=connection.alias):
+            # Again, since another process may have been at it until now.
+            catalog.lock(connection, text.LOCK)
+            _make(connection)
+
+
+def _make(connection: "BaseDatabaseWrapper") -> None:
+    wanted = catalog.in_force(connection)
+    with connection.cursor() as cursor:
+        if catalog.installation(connection) is None:
             for statement in text.tables():
                 cursor.execute(as_text(statement))
             cursor.execute(as_text(text.remember(wanted.prefix, wanted.database)))
+        if not _is_installed(connection):
+            cursor.execute(wanted_functions(connection).sql)
+
+
+def _is_installed(connection: "BaseDatabaseWrapper") -> bool:
+    if catalog.installation(connection) is None:
+        return False
     functions = wanted_functions(connection)
     installed = {one.name: one.digest for one in catalog.definitions(connection)}
-    if installed.get(functions.name) != functions.digest:
-        with connection.cursor() as cursor:
-            cursor.execute(functions.sql)
+    return installed.get(functions.name) == functions.digest
+
+
+def _check_roles(connection: "BaseDatabaseWrapper") -> None:
+    """The roles that settings and declarations name are ours, or the owner may make them."""
+    installed = catalog.in_force(connection)
+    names = role_names(installed)
+    wanted = {names.fixed(kind): names.mark(kind) for kind in FIXED_ROLES}
+    for group in names.configured:
+        wanted[names.group(group)] = names.mark(RoleKind.GROUP, None, group)
+    for model in apps.get_models():
+        declared = declaration(model)
+        if declared is not None:
+            wanted |= roles_named(declared.arms, model, names)
+    actual = catalog.roles(connection, installed, get_settings().login_roles)
+    refuse_taken(actual, wanted)
+    present = {role.name for role in actual.roles}
+    missing = [Role(name, mark) for name, mark in wanted.items() if name not in present]
+    role = catalog.current_role(connection)
+    if missing and not (role.create_role or role.superuser):
+        version = catalog.server_version(connection)
+        raise lacks_createrole(
+            role.name, [as_text(make(CreateRole(one), version)) for one in missing]
+        )
 
 
 def wanted_functions(connection: "BaseDatabaseWrapper") -> Definition:
@@ -83,7 +103,9 @@ def wanted_functions(connection: "BaseDatabaseWrapper") -> Definition:
         database=installed.database,
         guc_prefix=conf.guc_prefix,
         user_type=_key_type(connection, settings.AUTH_USER_MODEL),
-        tenant_type="text" if conf.tenant_model is None else _key_type(connection, conf.tenant_model),
+        tenant_type=(
+            "text" if conf.tenant_model is None else _key_type(connection, conf.tenant_model)
+        ),
         users=user_tables(connection),
         logins=logins,
         server_version=catalog.server_version(connection),

@@ -1,17 +1,22 @@
 """What happens around migrate: install before it, sync after it."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.apps import AppConfig, apps
 from django.contrib.auth.management import create_permissions
+from django.core.management.base import CommandError
 from django.db import connections
 
 from rls_perms import catalog
+from rls_perms.exceptions import RlsPermsError
 from rls_perms.policies.constraint import is_ours
 from rls_perms.statements import grant_views
 from rls_perms.statements.render import text as as_text
 from rls_perms.sync.apply import sync
+from rls_perms.sync.following import follow
 from rls_perms.sync.install import install
 
 
@@ -24,7 +29,8 @@ def before_migrate(*, app_config: AppConfig, using: str, plan: Any, **options: A
     connection = connections[using]
     if app_config.label != _first() or not _concerns(connection):
         return
-    install(connection)
+    with _said_plainly():
+        install(connection)
     if plan:
         _empty_grant_views(connection)
 
@@ -34,10 +40,32 @@ def after_migrate(*, app_config: AppConfig, using: str, **options: Any) -> None:
     connection = connections[using]
     if app_config.label != _last() or not _concerns(connection):
         return
-    # Its own handler may come after this one; it makes what is missing, and nothing twice.
-    create_permissions(app_config, verbosity=0, interactive=False, using=using, apps=apps)
-    for message in sync(connection).warnings:
+    # Its own handler may come after this one; it makes what is missing, and nothing twice. The
+    # apps are those that are migrated: auth's tables may not be there yet.
+    migrated = options.get("apps", apps)
+    create_permissions(app_config, verbosity=0, interactive=False, using=using, apps=migrated)
+    with _said_plainly():
+        if connection.settings_dict.get(catalog.TEST_WATCHED):
+            # After the flush that ends a TransactionTestCase, of which there may be many.
+            follow(connection, anyway=True)
+            return
+        outcome = sync(connection)
+    if connection.settings_dict.get(catalog.TEST_DATABASE):
+        # Its groups are made by tests: that it lacks them is nothing to be warned of.
+        return
+    for message in outcome.warnings:
         warnings.warn(message, RlsPermsWarning, stacklevel=2)
+
+
+@contextmanager
+def _said_plainly() -> Iterator[None]:
+    """Let migrate end with the message alone, as a command does, and not with a traceback."""
+    try:
+        yield
+    except CommandError:
+        raise
+    except RlsPermsError as error:
+        raise CommandError(str(error)) from error
 
 
 def _concerns(connection: Any) -> bool:

@@ -79,29 +79,44 @@ class _Surveyor:
         protected: list[Protection] = []
         views: set[Definition] = set()
         open_tables: list[Relation] = []
+        closed: list[Relation] = []
         for model, relation in self._existing():
             declared = declaration(model)
-            if declared is not None:
-                if self._is_in_force(model, relation, declared):
+            if not relation.mine:
+                self.warnings.append(
+                    f"The table of {model._meta.label} is not {self.owner!r}'s, so its privileges "
+                    "are left as they are. Its owner may grant them to our roles."
+                )
+            elif declared is not None:
+                if not self._is_in_force(model, relation, declared):
+                    closed.append(relation)
+                else:
                     compiler = declared.compiler(model, self.connection, self.owner)
                     protected.append(self._protection(compiler, relation))
                     views |= set(self._views(compiler))
-            elif model._meta.db_table not in framework.names and not _belongs_to_protected(model):
+            elif model._meta.db_table in framework.names:
+                continue
+            elif _belongs_to_protected(model):
+                closed.append(relation)
+            else:
                 open_tables.append(relation)
+        framework_relations = tuple(
+            relation
+            for table in sorted(framework.names)
+            if (relation := self._find(Table(table))) is not None and relation.mine
+        )
+        used = (*open_tables, *framework_relations, *(one.relation for one in protected))
         return Survey(
             Tables(
                 protected=tuple(protected),
                 readable=tuple(
                     (relation, tuple(sorted(columns)))
                     for table, columns in sorted(framework.readable.items())
-                    if (relation := self._find(Table(table))) is not None
+                    if (relation := self._find(Table(table))) is not None and relation.mine
                 ),
-                framework=tuple(
-                    relation
-                    for table in sorted(framework.names)
-                    if (relation := self._find(Table(table))) is not None
-                ),
+                framework=framework_relations,
                 open=tuple(open_tables),
+                closed=tuple(closed),
                 login_reads=tuple(
                     relation
                     for relation in [
@@ -110,6 +125,9 @@ class _Surveyor:
                     if relation is not None
                 ),
                 sequences=catalog.serial_sequences(self.connection),
+                schemas=catalog.closed_schemas(
+                    self.connection, {one.table.schema for one in used}
+                ),
             ),
             frozenset(views),
             tuple(self.warnings),

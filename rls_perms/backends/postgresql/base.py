@@ -7,9 +7,11 @@ from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
+from django.db.backends.postgresql.psycopg_any import register_tzloader
 from django.db.utils import DatabaseErrorWrapper
 from django.utils.functional import cached_property
 from psycopg import errors
+from psycopg.pq import Format
 
 from rls_perms import catalog
 from rls_perms.backends.postgresql.creation import DatabaseCreation
@@ -37,6 +39,9 @@ from rls_perms.testing import bare_login
 CONCURRENT = ("XX000", "23505", "42710", "42704")
 ATTEMPTS = 5
 
+#: No role of that name; and no role for a user, in a transaction that may not make one.
+NO_SUCH_ROLE = ("RP002", "RP003")
+
 
 class _Driver(ModuleType):
     """psycopg, but that its connections know about roles: what Django connects with."""
@@ -52,8 +57,9 @@ class _ErrorWrapper(DatabaseErrorWrapper):
 
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
         if isinstance(exc_value, errors.InsufficientPrivilege):
-            raise denied(exc_value, self.wrapper.asking).with_traceback(traceback) from exc_value
-        if isinstance(exc_value, psycopg.Error) and exc_value.sqlstate == "RP002":
+            asking = self.wrapper.asking  # type: ignore[attr-defined]
+            raise denied(exc_value, asking).with_traceback(traceback) from exc_value
+        if isinstance(exc_value, psycopg.Error) and exc_value.sqlstate in NO_SUCH_ROLE:
             message = f"{exc_value.diag.message_primary}. {exc_value.diag.message_hint}"
             raise UnknownRole(message).with_traceback(traceback) from exc_value
         super().__exit__(exc_type, exc_value, traceback)
@@ -76,6 +82,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.as_login = False
         #: Whether what is being run keeps what is applied: savepoints and the like.
         self._as_applied = False
+        #: Whether what is being run is none of the project's: no test counts it.
+        self._unseen = False
+        #: Whether roles had to follow the auth tables since tests began.
+        self._followed = False
         pool = self.settings_dict.get("OPTIONS", {}).get("pool")
         if pool:
             options = {} if pool is True else pool
@@ -99,6 +109,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
         connection.roles = self._roles() if self.is_ours else None
         return connection
 
+    def init_connection_state(self) -> None:
+        with self._keeping_role():
+            super().init_connection_state()
+
+    def is_usable(self) -> bool:
+        with self._keeping_role():
+            return bool(super().is_usable())
+
+    def _close(self) -> None:
+        if self.connection is not None:
+            # A pool gives it to another thread's wrapper next, and checks it without one.
+            self.connection.roles = None
+        super()._close()  # type: ignore[misc]
+
     def create_cursor(self, name: str | None = None) -> Any:
         if name is None or self.settings_dict["OPTIONS"].get("server_side_binding") is True:
             return super().create_cursor(name)
@@ -109,9 +133,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return cursor
 
     def _adapt_timezone(self, cursor: Any) -> None:
-        loader = cursor.connection.adapters.get_loader(base.TIMESTAMPTZ_OID, base.Format.TEXT)
+        loader = cursor.connection.adapters.get_loader(base.TIMESTAMPTZ_OID, Format.TEXT)
         if self.timezone != loader.timezone:
-            base.register_tzloader(self.timezone, cursor)
+            register_tzloader(self.timezone, cursor)
 
     # Roles
 
@@ -141,6 +165,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             guc_prefix=get_settings().guc_prefix,
             base=Plain(self.test_owner),
             make_apart=None if self.is_test else self._make_session_role,
+            follow=self._follow if self.is_test else None,
         )
 
     @property
@@ -148,6 +173,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return Plain(self.test_login)
 
     def _wanted(self) -> Wanted:
+        if self._unseen:
+            return Plain(self.test_owner)
         if self._as_applied:
             return KEEP
         source = current.get()
@@ -169,10 +196,41 @@ class DatabaseWrapper(base.DatabaseWrapper):
         source = current.get()
         if source is None or not self.is_ours:
             return "the login role, without a context"
+        if self.as_login:
+            return "the login role, which runs statements on the framework's tables alone"
         entered = source.entered()
-        resolved = entered.resolved.get(self.alias)
-        role = "" if resolved is None else f" (role {resolved.role})"
+        heard = entered.heard.get(self.alias)
+        role = "" if heard is None else f" (role {heard.role})"
         return f"{entered.context}{role}"
+
+    def _follow(self) -> None:
+        # Imported here, since it imports models.
+        from rls_perms.sync.following import follow
+
+        if self.settings_dict.get(catalog.TEST_WATCHED) and follow(self):
+            self._followed = True
+
+    @property
+    def _begins_test(self) -> bool:
+        """Whether a savepoint begins a test whose class has a transaction of its own."""
+        blocks = self.atomic_blocks
+        if len(blocks) != 1 or self._unseen:
+            return False
+        return bool(blocks[0]._from_testcase)  # type: ignore[attr-defined]
+
+    @contextmanager
+    def unseen(self) -> Iterator[None]:
+        """Run statements of the library's own as the owner; no test counts, logs or wraps them."""
+        before = self._unseen, self.execute_wrappers
+        self._unseen, self.execute_wrappers = True, []
+        try:
+            yield
+        finally:
+            self._unseen, self.execute_wrappers = before
+
+    @property
+    def queries_logged(self) -> bool:
+        return not self._unseen and bool(super().queries_logged)
 
     @contextmanager
     def _keeping_role(self) -> Iterator[None]:
@@ -185,16 +243,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
     # A savepoint belongs to nobody: it must work whoever is asking, after an error too.
 
     def _savepoint(self, sid: str) -> None:
+        if self._followed and self._begins_test:
+            # What setUpTestData made gets its roles once for the class, not in each test anew.
+            self._follow()
         with self._keeping_role():
-            super()._savepoint(sid)
+            super()._savepoint(sid)  # type: ignore[misc]
 
     def _savepoint_rollback(self, sid: str) -> None:
         with self._keeping_role():
-            super()._savepoint_rollback(sid)
+            super()._savepoint_rollback(sid)  # type: ignore[misc]
 
     def _savepoint_commit(self, sid: str) -> None:
         with self._keeping_role():
-            super()._savepoint_commit(sid)
+            super()._savepoint_commit(sid)  # type: ignore[misc]
 
     def _make_session_role(self, entered: Entered) -> None:
         """

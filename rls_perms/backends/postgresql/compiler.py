@@ -13,10 +13,10 @@ from typing import Any
 
 from django.db.backends.postgresql import compiler as django
 from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI
-from psycopg import sql
 
 from rls_perms.context import current
 from rls_perms.framework import framework_tables
+from rls_perms.statements.login_values import TYPE_NAME, LoginColumn, login_values
 
 
 @dataclass(slots=True)
@@ -31,6 +31,10 @@ class _Statement:
     @property
     def framework_alone(self) -> bool:
         return bool(self.tables) and self.tables <= framework_tables().names
+
+    @property
+    def is_mixed(self) -> bool:
+        return not self.framework_alone and bool(self.tables & framework_tables().names)
 
 
 class _FrameworkMixin:
@@ -65,14 +69,38 @@ class _FrameworkMixin:
         return self._whole(statement, args, kwargs)
 
     def _whole(self, statement: _Statement, args: Any, kwargs: Any) -> Any:
-        """Compile once to see the tables, and again for a session role if they are mixed."""
-        compiled = self._counted(statement, args, kwargs)
-        framework = framework_tables().names
-        self.connection.as_login = statement.framework_alone
-        if statement.tables & framework and not statement.framework_alone:
-            statement.mixed = True
+        """
+        Compile once to see the tables, and again for a session role if they are mixed.
+
+        Where the first table says it already, once is enough, and what a project's fields
+        do while an INSERT is compiled is done once.
+        """
+        statement.mixed = self._begins_outside()
+        try:
             compiled = self._counted(statement, args, kwargs)
+            if not statement.mixed and statement.is_mixed:
+                statement.mixed = True
+                compiled = self._counted(statement, args, kwargs)
+        finally:
+            # Somebody who prints a query while this one runs does not mean this one.
+            self.connection.compiling = None
+        self.connection.as_login = statement.framework_alone
         return compiled
+
+    def _begins_outside(self) -> bool:
+        """Whether the statement certainly names a table that is not the framework's."""
+        tables = self._base_tables()
+        if not tables and self.query.model is not None and not self.query.combinator:
+            alias_map = self.query.alias_map
+            base = next(iter(alias_map), None)
+            if base is None:
+                tables = {self.query.get_meta().db_table} if self._has_from else set()
+            elif self.query.alias_refcount[base]:
+                tables = {alias_map[base].table_name}
+        return bool(tables - framework_tables().names)
+
+    #: Whether a query without an alias yet is going to begin at its model's table.
+    _has_from = True
 
     def _counted(self, statement: _Statement, args: Any, kwargs: Any) -> Any:
         statement.depth += 1
@@ -89,8 +117,10 @@ class _FrameworkMixin:
         self.connection.compiling = own
         try:
             compiled = self._counted(own, args, kwargs)
-            if own.framework_alone and not self.query.get_external_cols():
+            if own.framework_alone and not _is_correlated(self.query):
                 return self._values(*compiled)
+            if not own.is_mixed and not own.framework_alone:
+                return compiled
             own = _Statement(depth=1, mixed=True)
             self.connection.compiling = own
             return self._counted(own, args, kwargs)
@@ -110,6 +140,7 @@ class _FrameworkMixin:
                 for alias, join in query.alias_map.items()
                 if query.alias_refcount[alias]
             }
+            statement.tables.update(query.extra_tables)
         return super().get_from_clause()  # type: ignore[misc]
 
     def _values(self, text: str, params: Any) -> tuple[str, tuple[Any, ...]]:
@@ -117,17 +148,31 @@ class _FrameworkMixin:
         with _executing(self.connection, None), self.connection.cursor() as cursor:
             self.connection.as_login = True
             cursor.execute(text, params)
-            types = self.connection.Database.adapters.types
-            columns = [types[column.type_code].regtype for column in cursor.description]
-            rows = cursor.fetchall()
-        arrays = [sql.SQL("%s::{}[]").format(sql.SQL(type_)).as_string(None) for type_ in columns]
-        values = [[row[position] for row in rows] for position in range(len(columns))]
-        return f"SELECT * FROM unnest({', '.join(arrays)}) AS login_values", tuple(values)
+            # As PostgreSQL wrote them: a round trip through Python could change a value.
+            columns = [
+                LoginColumn(column.name, self._type_name(column.type_code), values)
+                for column, values in zip(
+                    cursor.description, _texts(cursor.pgresult), strict=True
+                )
+            ]
+        return login_values(columns), tuple(column.values for column in columns)
 
-    def get_default_columns(self, *args: Any, **kwargs: Any) -> Any:
-        columns = super().get_default_columns(*args, **kwargs)  # type: ignore[misc]
+    def _type_name(self, oid: int) -> str:
+        known = self.connection.Database.adapters.types.get(oid)
+        if known is not None and known.oid == oid:
+            return str(known.regtype)
+        with self.connection.cursor() as cursor:
+            cursor.execute(TYPE_NAME, [oid])
+            return str(cursor.fetchone()[0])
+
+    def get_default_columns(self, select_mask: Any, *args: Any, **kwargs: Any) -> Any:
+        columns = super().get_default_columns(select_mask, *args, **kwargs)  # type: ignore[misc]
         statement = self.connection.compiling
         if statement is None or not statement.mixed:
+            return columns
+        _, is_defer = self.query.deferred_loading
+        if select_mask and not is_defer:
+            # only() names them: PostgreSQL denies what was asked for, rather than we forget it.
             return columns
         readable = framework_tables().readable
         return [
@@ -136,6 +181,22 @@ class _FrameworkMixin:
             if column.target.column
             in readable.get(column.target.model._meta.db_table, {column.target.column})
         ]
+
+
+def _texts(result: Any) -> list[list[str | None]]:
+    """The values of a result in text form, column by column."""
+    return [
+        [
+            None if (value := result.get_value(row, column)) is None else value.decode()
+            for row in range(result.ntuples)
+        ]
+        for column in range(result.nfields)
+    ]
+
+
+def _is_correlated(query: Any) -> bool:
+    """Whether *query* names columns of the query that it stands in."""
+    return bool(query.get_external_cols()) or any(map(_is_correlated, query.combined_queries))
 
 
 @contextmanager
@@ -173,7 +234,7 @@ class SQLDeleteCompiler(_FrameworkMixin, django.SQLDeleteCompiler):
 class SQLUpdateCompiler(_FrameworkMixin, django.SQLUpdateCompiler):
     """UPDATE."""
 
-    def execute_sql(self, result_type: Any) -> Any:
+    def execute_sql(self, result_type: Any) -> Any:  # type: ignore[override]
         return self._run(lambda: django.SQLUpdateCompiler.execute_sql(self, result_type))
 
     def execute_returning_sql(self, returning_fields: Any) -> Any:
@@ -188,3 +249,5 @@ class SQLUpdateCompiler(_FrameworkMixin, django.SQLUpdateCompiler):
 
 class SQLAggregateCompiler(_FrameworkMixin, django.SQLAggregateCompiler):
     """Aggregates over a subquery."""
+
+    _has_from = False

@@ -2,9 +2,10 @@
 Put the role and the settings of the context before each statement, in the same message.
 
 psycopg's private methods are its only seam for this: ``_start_query``, ``_execute_send``
-and ``_set_results`` are overridden here and tested on each supported version.
+and ``_check_results`` are overridden here and tested on each supported version.
 """
 
+import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,14 +19,28 @@ from psycopg import pq, sql
 from psycopg.generators import execute as receive
 
 from rls_perms.context import Asker, Entered, Resolved
+from rls_perms.session import audit
 from rls_perms.statements import session as text
 
 IDLE = pq.TransactionStatus.IDLE
 INTRANS = pq.TransactionStatus.INTRANS
+BINARY = pq.Format.BINARY
 FAILED = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE)
 
-#: A statement with one of these tags, or that names set_config, may have changed the role.
-UNSETTLING = (b"SET", b"RESET", b"ROLLBACK", b"DISCARD", b"DO", b"CALL", b"BEGIN", b"START")
+#: After a statement with one of these tags, what is applied is not known any more.
+UNSETTLING = (b"ROLLBACK", b"COMMIT", b"BEGIN", b"START")
+
+#: One with these may have set anything, for the rest of the session too.
+SETTING_ANYTHING = (b"DISCARD", b"DO", b"CALL")
+
+#: SET and RESET are harmless unless they name one of these, or a setting of our own.
+ROLE_WORDS = (b"role", b"authorization", b"all", b"u&")
+
+#: What sets a parameter inside of a query, under a name that a bound parameter may hide.
+SETTING_FUNCTIONS = (b"set_config", b"pg_settings")
+
+#: Must precede every query of its transaction, the one that finds a role too.
+SET_TRANSACTION = re.compile(r"\s*SET\s+TRANSACTION\s[^;]*;?\s*", re.IGNORECASE)
 
 #: session_role() knows no role for a combination; make_session_role() makes it.
 NO_SESSION_ROLE = "RP001"
@@ -63,7 +78,9 @@ class Prefix:
     statements: list[bytes] = field(default_factory=list)
     #: Index of the statement that answers with role and user; None if they are known.
     answer: int | None = None
-    settings: frozenset[str] = frozenset()
+    #: Settings that a context has set since BEGIN, and those that are not cleared by now.
+    touched: frozenset[str] = frozenset()
+    standing: frozenset[str] = frozenset()
 
     def message(self) -> bytes:
         return b"; ".join(self.statements)
@@ -81,6 +98,8 @@ class Roles:
     base: Plain
     #: Make a missing role over a connection of its own; None in tests, where it would wait.
     make_apart: Callable[[Entered], None] | None
+    #: What a test database does before a context is applied: its roles follow the auth tables.
+    follow: Callable[[], None] | None = None
 
     @property
     def user_setting(self) -> str:
@@ -90,14 +109,30 @@ class Roles:
     def tenant_setting(self) -> str:
         return f"{self.guc_prefix}.tenant_id"
 
+    def unsettled_by(self, tag: bytes, query: bytes) -> bool:
+        """Whether a statement may have set a role or a setting of ours by itself."""
+        if any(name in query for name in SETTING_FUNCTIONS) or tag in SETTING_ANYTHING:
+            return True
+        return tag in (b"SET", b"RESET") and any(
+            word in query for word in (*ROLE_WORDS, self.guc_prefix.encode())
+        )
+
 
 class RoleConnection(psycopg.Connection[Any]):
     """A connection that knows what is applied in the transaction that is open on it."""
 
     roles: Roles | None = None
     _applied: Entered | Plain | _Unknown = Plain()
-    #: Settings that a context has set in this transaction.
+    #: Settings that a context has set in this transaction: a rollback may bring them back.
     _touched: frozenset[str] = frozenset()
+    #: Those of them that have a value, as far as is known.
+    _standing: frozenset[str] = frozenset()
+    #: Settings that a context has ever set on this connection.
+    _ever_touched: frozenset[str] = frozenset()
+    #: Whether a statement may have set a role or a setting of ours, for the session even.
+    _astray: bool = False
+    #: Who the message that is under way asks for a role, if it may be asked again.
+    _asking: Entered | None = None
     #: What the database answered in this transaction, which may yet be rolled back.
     _answers: dict[Entered, Resolved]
     _wanted: Wanted | None = None
@@ -109,18 +144,32 @@ class RoleConnection(psycopg.Connection[Any]):
         super().__init__(*args, **kwargs)
         self._answers = {}
 
+    @property
+    def _ours(self) -> Roles:
+        if self.roles is None:
+            raise psycopg.InterfaceError("This connection does not know as whom statements run.")
+        return self.roles
+
     @contextmanager
-    def wanting(self, *, carries: bool, isolated: bool = False) -> Iterator[None]:
+    def wanting(
+        self, *, carries: bool, isolated: bool = False, keep: bool = False
+    ) -> Iterator[Wanted | None]:
         """
         Find out what the statement wants, before the driver's lock is taken.
 
         With *isolated*, a statement whose message cannot carry the prefix gets an explicit
-        transaction where none is open, so that both are in one.
+        transaction where none is open, so that both are in one. With *keep*, it runs as
+        whatever is applied.
         """
         if self.roles is None:
-            yield
+            yield None
             return
-        wanted = self.roles.wanted()
+        wanted = KEEP if keep else self.roles.wanted()
+        if wanted is not KEEP:
+            self._tidy()
+        astray = self._astray
+        if self.roles.follow is not None and self._is_to_enter(wanted):
+            self.roles.follow()
         before = self._wanted, self._carries
         alone = (
             isolated
@@ -130,13 +179,12 @@ class RoleConnection(psycopg.Connection[Any]):
         )
         try:
             if alone:
-                self._wanted, self._carries = wanted, False
-                self._send_apart(b"BEGIN")
+                self._send_apart(wanted, b"BEGIN")
             self._wanted, self._carries = wanted, carries
-            yield
+            yield wanted
         except BaseException:
             self.forget()
-            if alone and self.pgconn.transaction_status != IDLE and not self.closed:
+            if alone and not self.closed and self.pgconn.transaction_status != IDLE:
                 self.rollback()
             raise
         else:
@@ -144,21 +192,53 @@ class RoleConnection(psycopg.Connection[Any]):
                 self.commit()
         finally:
             self._wanted, self._carries = before
+            self._prefix = self._asking = None
+            if wanted is KEEP:
+                # Django's own, as the time zone of a new connection.
+                self._astray = astray
+        self._tidy()
 
-    def _send_apart(self, begin: bytes | None) -> None:
+    def _is_to_enter(self, wanted: Wanted) -> bool:
+        """Whether a context is applied with the next message."""
+        status = self.pgconn.transaction_status
+        changes = status == IDLE or (status == INTRANS and self._applied != wanted)
+        return changes and isinstance(wanted, Entered)
+
+    def _tidy(self) -> None:
+        """
+        Put the session back, after a statement that may have set anything by itself.
+
+        For the session and not for the transaction, as that statement may have done; a
+        rollback undoes both.
+        """
+        if not self._astray or self.pgconn.transaction_status not in (IDLE, INTRANS):
+            return
+        roles = self._ours
+        names = {roles.user_setting, roles.tenant_setting, *self._ever_touched}
+        with self.lock:
+            put_back = text.put_back(roles.base.role, sorted(names)).as_bytes(self)
+            self._raise_if_failed(self.wait(self._exchange(put_back)))
+        self._astray = False
+        if self.pgconn.transaction_status == IDLE:
+            self._start_over()
+        else:
+            self._applied, self._standing = roles.base, frozenset()
+
+    def _send_apart(self, wanted: Wanted, begin: bytes | None) -> None:
         """Send the context in a message of its own, making a role if it is missing."""
         try:
             with self.lock:
-                self.wait(self._send_prefix(self._prefix_of(begin)))
+                self.wait(self._send_prefix(self._prefix_of(wanted, begin)))
         except psycopg.Error as error:
             if not self.recover(error):
                 raise
             with self.lock:
-                self.wait(self._send_prefix(self._prefix_of(begin)))
+                self.wait(self._send_prefix(self._prefix_of(wanted, begin)))
 
     def forget(self) -> None:
         """What is applied is not known any more, nor what was answered since BEGIN."""
         self._applied = UNKNOWN
+        self._standing = self._touched
         self._answers.clear()
 
     def recover(self, error: psycopg.Error) -> bool:
@@ -167,27 +247,33 @@ class RoleConnection(psycopg.Connection[Any]):
 
         Only where the message had begun its transaction, so that nothing is lost by it.
         """
-        wanted = self._wanted
-        if error.sqlstate != NO_SESSION_ROLE or not isinstance(wanted, Entered):
+        asking, self._asking = self._asking, None
+        if error.sqlstate != NO_SESSION_ROLE or asking is None:
+            # On a connection that is not ours, too.
             return False
-        assert self.roles is not None
+        make_apart = self._ours.make_apart
+        if make_apart is None:
+            return False
         if self.pgconn.transaction_status != IDLE:
             self.rollback()
-        if self.roles.make_apart is None:
-            return False
-        self.roles.make_apart(wanted)
+        make_apart(asking)
         return True
 
     # What psycopg calls
 
     def _start_query(self) -> Generator[Any, Any, None]:
-        if self.roles is None or self._wanted is None or self._pipeline:
+        if self.roles is None or self._pipeline:
             yield from super()._start_query()
             return
+        if self._wanted is None:
+            raise psycopg.NotSupportedError(
+                "A cursor of a class of its own does not say as whom it runs. Take it from "
+                "django.db.connection.cursor(), or from the driver connection's cursor()."
+            )
         begin = None
         if not self.autocommit and self.pgconn.transaction_status == IDLE:
             begin = self._get_tx_start_command()
-        prefix = self._prefix_of(begin)
+        prefix = self._prefix_of(self._wanted, begin)
         if self._carries:
             self._prefix = prefix
         else:
@@ -200,31 +286,50 @@ class RoleConnection(psycopg.Connection[Any]):
         if isinstance(command, sql.Composable):
             command = command.as_bytes(self)
         known = command if isinstance(command, bytes) else str(command).encode()
+        if self.roles is not None and self.pgconn.transaction_status == IDLE:
+            # It may be a BEGIN.
+            self._start_over()
         if b"ROLLBACK" in known:
             self.forget()
         return (yield from super()._exec_command(command, result_format))
 
     def commit(self) -> None:
+        if self.pgconn.transaction_status != INTRANS:
+            # PostgreSQL rolls back a transaction that failed.
+            self._answers.clear()
         super().commit()
         self._remember()
 
+    @contextmanager
+    def pipeline(self) -> Iterator[psycopg.Pipeline]:
+        if self.roles is not None:
+            raise psycopg.NotSupportedError(
+                "Statements in a pipeline cannot say as whom they run. Leave the pipeline: "
+                "executemany() makes one by itself, for one context."
+            )
+        with super().pipeline() as pipeline:
+            yield pipeline
+
     # The prefix
 
-    def _prefix_of(self, begin: bytes | None) -> Prefix:
-        assert self.roles is not None and self._wanted is not None
-        wanted = self._wanted
+    def _start_over(self) -> None:
+        """No transaction is open: nothing is applied."""
+        self._applied = self._ours.base
+        self._touched = self._standing = frozenset()
+        self._answers.clear()
+
+    def _prefix_of(self, wanted: Wanted, begin: bytes | None) -> Prefix:
         status = self.pgconn.transaction_status
         prefix = Prefix(wanted)
         if status == IDLE:
-            self._applied, self._touched = self.roles.base, frozenset()
-            self._answers.clear()
+            self._start_over()
         elif status != INTRANS:
             # Only a rollback is understood now, and it undoes what was applied.
             self.forget()
             return prefix
         if begin is not None:
             prefix.statements.append(begin)
-        prefix.settings = self._touched
+        prefix.touched, prefix.standing = self._touched, self._standing
         if isinstance(wanted, _Keep) or self._applied == wanted:
             return prefix
         if isinstance(wanted, Plain):
@@ -235,14 +340,12 @@ class RoleConnection(psycopg.Connection[Any]):
 
     def _become_plain(self, prefix: Prefix, wanted: Plain) -> None:
         self._add(prefix, text.set_local_role(wanted.role))
-        for name in sorted(self._touched):
+        for name in sorted(self._standing):
             self._add(prefix, text.set_local(name, ""))
-        prefix.settings = frozenset()
+        prefix.standing = frozenset()
 
     def _become(self, prefix: Prefix, wanted: Entered, *, fresh: bool) -> None:
-        roles = self.roles
-        assert roles is not None
-        context = wanted.context
+        roles, context = self._ours, wanted.context
         settings = dict(context.settings)
         if context.tenant is not None:
             settings[roles.tenant_setting] = context.tenant
@@ -250,7 +353,7 @@ class RoleConnection(psycopg.Connection[Any]):
         if self._applied != roles.base:
             # A session role may not resolve another, nor may it see what it is called.
             self._add(prefix, text.set_local_role(roles.base.role))
-        for name in sorted(self._touched - settings.keys() - {roles.user_setting}):
+        for name in sorted(self._standing - settings.keys() - {roles.user_setting}):
             self._add(prefix, text.set_local(name, ""))
         for name, value in sorted(settings.items()):
             self._add(prefix, text.set_local(name, value))
@@ -260,19 +363,21 @@ class RoleConnection(psycopg.Connection[Any]):
         else:
             prefix.answer = len(prefix.statements)
             self._add(prefix, self._question(wanted, fresh=fresh))
-        prefix.settings = frozenset({*settings, *self._touched, roles.user_setting})
+        prefix.standing = frozenset({*settings, roles.user_setting})
+        prefix.touched = self._touched | prefix.standing
+        self._ever_touched |= prefix.standing
 
     def _question(self, wanted: Entered, *, fresh: bool) -> sql.Composed:
-        assert self.roles is not None
-        context = wanted.context
-        if context.asker is Asker.ROLE:
-            assert context.role is not None
-            return text.become_named(context.role, self.roles.user_setting)
+        roles, context = self._ours, wanted.context
+        if context.asker is Asker.ROLE and context.role is not None:
+            return text.become_named(context.role, roles.user_setting)
         if context.asker is Asker.SYSTEM:
-            return text.become_named("system", self.roles.user_setting)
+            return text.become_named("system", roles.user_setting)
         # Inside a transaction an error would end it, so there the role is made at once.
-        make = not fresh or self.roles.make_apart is None
-        return text.resolve(context.user, context.tenant, self.roles.user_setting, make=make)
+        make = not fresh or roles.make_apart is None
+        if not make:
+            self._asking = wanted
+        return text.resolve(context.user, context.tenant, roles.user_setting, make=make)
 
     def _add(self, prefix: Prefix, statement: sql.Composable) -> None:
         prefix.statements.append(statement.as_bytes(self))
@@ -280,21 +385,41 @@ class RoleConnection(psycopg.Connection[Any]):
     def _send_prefix(self, prefix: Prefix) -> Generator[Any, Any, None]:
         if not prefix.statements:
             return
-        self.pgconn.send_query(prefix.message())
-        results = yield from receive(self.pgconn)
+        results = yield from self._exchange(prefix.message())
+        self.hear(prefix, results)
+        self._raise_if_failed(results)
+        self.settle(prefix, results)
+
+    def _exchange(self, message: bytes) -> Generator[Any, Any, list[Any]]:
+        self.pgconn.send_query(message)
+        results: list[Any] = yield from receive(self.pgconn)
+        return results
+
+    def _raise_if_failed(self, results: list[Any]) -> None:
         if results[-1].status in FAILED:
             raise psycopg.errors.error_from_result(results[-1], encoding=self.pgconn._encoding)
-        self.settle(prefix, results)
+
+    def hear(self, prefix: Prefix, results: list[Any]) -> None:
+        """Note what was answered, though the statement behind it may have failed."""
+        wanted, position = prefix.wanted, prefix.answer
+        if position is None or not isinstance(wanted, Entered) or len(results) <= position:
+            return
+        row = results[position]
+        if row.status != pq.ExecStatus.TUPLES_OK:
+            return
+        role, user, is_system = (row.get_value(0, column).decode() for column in (2, 3, 4))
+        if is_system == "t" and not wanted.heard:
+            audit.info("system role entered: %s, without a tenant", wanted.context)
+        wanted.heard[self._ours.alias] = Resolved(role, user)
 
     def settle(self, prefix: Prefix, results: list[Any]) -> None:
         """The prefix went through: note what is applied now."""
-        self._touched = prefix.settings
+        self._asking = None
+        self._touched, self._standing = prefix.touched, prefix.standing
         if not isinstance(prefix.wanted, _Keep):
             self._applied = prefix.wanted
         if prefix.answer is not None and isinstance(prefix.wanted, Entered):
-            row = results[prefix.answer]
-            role, user = (row.get_value(0, column).decode() for column in (2, 3))
-            self._answers[prefix.wanted] = Resolved(role, user)
+            self._answers[prefix.wanted] = prefix.wanted.heard[self._ours.alias]
         if self.pgconn.transaction_status == IDLE:
             self._remember()
 
@@ -310,35 +435,47 @@ class _RoleCursor:
     """What all cursors do: know what is wanted before a query, and drop the prefix's results."""
 
     _conn: RoleConnection
+    format: pq.Format
 
     #: Whether messages are sent by the simple protocol, which takes several statements.
     carries = True
 
-    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-        return self._again(lambda: super(_RoleCursor, self).execute(query, params, **options))  # type: ignore[misc]
+    #: What the statement wanted that was executed last.
+    _ran_as: Wanted | None = None
 
-    def _again(self, run: Callable[[], Any]) -> Any:
-        isolated = not self.carries
-        with self._conn.wanting(carries=self.carries, isolated=isolated):
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        binary = options.get("binary")
+        # psycopg has no binary results by the simple protocol, and says so itself.
+        carries = self.carries and not (self.format == BINARY if binary is None else binary)
+        keep = isinstance(query, str) and SET_TRANSACTION.fullmatch(query) is not None
+        return self._again(
+            lambda: super(_RoleCursor, self).execute(query, params, **options),  # type: ignore[misc]
+            carries=carries,
+            keep=keep,
+        )
+
+    def _again(self, run: Callable[[], Any], *, carries: bool, keep: bool = False) -> Any:
+        connection = self._conn
+        with connection.wanting(carries=carries, isolated=not carries, keep=keep) as self._ran_as:
             try:
                 return run()
             except psycopg.Error as error:
-                if not self._conn.recover(error):
+                connection._prefix = None
+                if not connection.recover(error):
                     raise
                 return run()
 
     def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
-        with self._conn.wanting(carries=False, isolated=True), self._begun():
+        with self._begun():
             super().executemany(query, params_seq, **options)  # type: ignore[misc]
 
     def stream(self, query: Any, params: Any = None, **options: Any) -> Iterator[Any]:
-        with self._conn.wanting(carries=False, isolated=True), self._begun():
+        with self._begun():
             yield from super().stream(query, params, **options)  # type: ignore[misc]
 
     @contextmanager
     def copy(self, statement: Any, params: Any = None, **options: Any) -> Iterator[Any]:
         with (
-            self._conn.wanting(carries=False, isolated=True),
             self._begun(),
             super().copy(statement, params, **options) as copy,  # type: ignore[misc]
         ):
@@ -346,14 +483,15 @@ class _RoleCursor:
 
     @contextmanager
     def _begun(self) -> Iterator[None]:
-        """Send the context now: what follows may be a message that cannot carry it."""
+        """Send the context now: what follows may be messages that cannot carry it."""
         connection = self._conn
-        if connection.roles is not None:
-            begin = None
-            if not connection.autocommit and connection.pgconn.transaction_status == IDLE:
-                begin = connection._get_tx_start_command()
-            connection._send_apart(begin)
-        yield
+        with connection.wanting(carries=False, isolated=True) as wanted:
+            if wanted is not None:
+                begin = None
+                if not connection.autocommit and connection.pgconn.transaction_status == IDLE:
+                    begin = connection._get_tx_start_command()
+                connection._send_apart(wanted, begin)
+            yield
 
     def _execute_send(self, query: Any, **options: Any) -> None:
         prefix = self._conn._prefix
@@ -364,26 +502,35 @@ class _RoleCursor:
         # On a line of its own, so that "LINE 2" in an error is the statement itself.
         self._conn.pgconn.send_query(prefix.message() + b";\n" + query.query)
 
+    def _convert_query(self, query: Any, params: Any = None) -> Any:
+        converted = super()._convert_query(query, params)  # type: ignore[misc]
+        if self._conn.roles is not None and self._conn.roles.unsettled_by(
+            b"", converted.query.lower()
+        ):
+            self._conn._astray = True
+        return converted
+
     def _check_results(self, results: list[Any]) -> None:
-        super()._check_results(results)  # type: ignore[misc]
         connection = self._conn
+        if connection.roles is None:
+            super()._check_results(results)  # type: ignore[misc]
+            return
         prefix, connection._prefix = connection._prefix, None
+        own = 0 if prefix is None else len(prefix.statements)
+        query = b"" if self._query is None else self._query.query.lower()
+        tags = [result.command_status or b"" for result in results[own:]]
+        connection._astray |= any(connection.roles.unsettled_by(tag, query) for tag in tags)
+        if prefix is not None:
+            connection.hear(prefix, results)
+        super()._check_results(results)  # type: ignore[misc]
         if prefix is not None:
             connection.settle(prefix, results)
-            del results[: len(prefix.statements)]
-        for result in results:
-            if (result.command_status or b"").startswith(UNSETTLING):
-                connection.forget()
-
-    def _execute_gen(self, query: Any, *args: Any, **options: Any) -> Generator[Any, Any, None]:
-        try:
-            yield from super()._execute_gen(query, *args, **options)  # type: ignore[misc]
-        except BaseException:
-            self._conn._prefix = None
-            self._conn.forget()
-            raise
-        if self._query is not None and b"set_config" in self._query.query:
-            self._conn.forget()
+            del results[:own]
+            if not results:
+                # An empty query has a result, but for a message that has others.
+                results.append(self._conn.pgconn.make_empty_result(pq.ExecStatus.EMPTY_QUERY))
+        if any(tag.startswith(UNSETTLING) for tag in tags):
+            connection.forget()
 
 
 class Cursor(_RoleCursor, DjangoCursor):
@@ -403,21 +550,19 @@ class _NamedCursor(_RoleCursor):
     PostgreSQL evaluates what it has not read yet with the settings of that moment.
     """
 
-    _declared: Wanted | None = None
     _described: bool
     _iter_rows: list[Any] | None
-    format: pq.Format
 
     _make_declare_statement: Callable[[Any], Any]
     _close_gen: Callable[[], Generator[Any, Any, None]]
     _describe_gen: Callable[[], Generator[Any, Any, None]]
     _start_query: Callable[[Any], Generator[Any, Any, None]]
-    _convert_query: Callable[[Any, Any], Any]
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-        result = super().execute(query, params, **options)
-        self._declared = self._conn.roles.wanted() if self._conn.roles is not None else None
-        return result
+        return self._again(
+            lambda: super(_RoleCursor, self).execute(query, params, **options),  # type: ignore[misc]
+            carries=self.carries,
+        )
 
     def _declare_gen(
         self, query: Any, params: Any = None, binary: bool | None = None
@@ -428,34 +573,46 @@ class _NamedCursor(_RoleCursor):
             yield from self._close_gen()
             self._described = False
         self._iter_rows = None
-        try:
-            yield from self._start_query(query)
-            self._execute_send(self._convert_query(query, params), force_extended=True)
-            self._check_results((yield from receive(self._conn.pgconn)))
-        except BaseException:
-            self._conn._prefix = None
-            self._conn.forget()
-            raise
+        yield from self._start_query(query)
+        self._execute_send(self._convert_query(query, params), force_extended=True)
+        self._check_results((yield from receive(self._conn.pgconn)))
         self._format = self.format if binary is None else pq.Format(binary)
         yield from self._describe_gen()
 
     def _fetch_gen(self, num: int | None) -> Generator[Any, Any, Any]:
+        return (yield from self._as_declared(lambda: super(_NamedCursor, self)._fetch_gen(num)))  # type: ignore[misc]
+
+    def _scroll_gen(self, value: int, mode: str) -> Generator[Any, Any, None]:
+        yield from self._as_declared(
+            lambda: super(_NamedCursor, self)._scroll_gen(value, mode)  # type: ignore[misc]
+        )
+
+    def _as_declared(
+        self, read: Callable[[], Generator[Any, Any, Any]]
+    ) -> Generator[Any, Any, Any]:
         connection = self._conn
-        if self._declared is not None and connection.pgconn.transaction_status == INTRANS:
-            before = connection._wanted
-            connection._wanted = self._declared
-            try:
-                yield from connection._send_prefix(connection._prefix_of(None))
-            finally:
-                connection._wanted = before
-        return (yield from super()._fetch_gen(num))  # type: ignore[misc]
+        if connection.roles is None:
+            return (yield from read())
+        # One that psycopg did not declare is read as whatever is applied.
+        wanted = self._ran_as or KEEP
+        before = connection._wanted, connection._carries
+        connection._wanted, connection._carries = wanted, False
+        try:
+            if connection.pgconn.transaction_status == INTRANS:
+                yield from connection._send_prefix(connection._prefix_of(wanted, None))
+            return (yield from read())
+        except BaseException:
+            connection.forget()
+            raise
+        finally:
+            connection._wanted, connection._carries = before
 
 
 class ServerSideCursor(_NamedCursor, DjangoServerSideCursor):
     """Django's named cursor: declared with parameters bound on the client."""
 
 
-class ServerBindingServerSideCursor(_NamedCursor, psycopg.ServerCursor[Any]):
+class ServerBindingServerSideCursor(_NamedCursor, psycopg.ServerCursor[Any]):  # type: ignore[misc]
     """psycopg's named cursor: declared with parameters bound on the server."""
 
     carries = False

@@ -19,13 +19,24 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--database", help="alias with the owner's credentials")
+        parser.add_argument(
+            "--database",
+            choices=tuple(connections),
+            help="alias with the owner's credentials (default: the one that settings name)",
+        )
         what = parser.add_mutually_exclusive_group()
         what.add_argument("--plan", action="store_true", help="show what would be done")
         what.add_argument("--check", action="store_true", help="exit with 1 if there is anything")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        connection = connections[options["database"] or self._alias()]
+        alias = options["database"] or self._alias()
+        conf = get_settings()
+        if alias not in (*conf.databases, conf.owner_database):
+            raise CommandError(
+                f"DATABASES[{alias!r}] is not under the library's care. Name it in "
+                "RLS_PERMS['DATABASES'], or leave --database out."
+            )
+        connection = connections[alias]
         only_look = options["plan"] or options["check"]
         try:
             outcome = (sync.plan if only_look else sync.sync)(connection)
@@ -35,12 +46,16 @@ class Command(BaseCommand):
             self.stderr.write(self.style.WARNING(f"Warning: {message}"))
         for change in outcome.plan:
             self.stdout.write(f"  {change}")
-        if not outcome.plan:
-            self.stdout.write(self.style.SUCCESS("Nothing to do."))
-        elif options["check"]:
+        if outcome.plan and options["check"]:
             raise CommandError(f"{len(outcome.plan)} changes are pending. Run sync_pg_roles.")
-        elif not options["plan"]:
+        if outcome.plan and not only_look:
             self.stdout.write(self.style.SUCCESS(f"{len(outcome.plan)} changes made."))
+        if outcome.left and not options["plan"]:
+            raise CommandError(
+                f"{len(outcome.left)} changes are for other roles to make: see the warnings."
+            )
+        if not outcome.plan and not outcome.left:
+            self.stdout.write(self.style.SUCCESS("Nothing to do."))
 
     def _alias(self) -> str:
         conf = get_settings()
