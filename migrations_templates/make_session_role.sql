@@ -19,7 +19,7 @@ BEGIN
             RAISE EXCEPTION
                 'user % needs a session role that nobody had yet, and this transaction is read only',
                 asker
-                USING ERRCODE = 'RP003',
+                USING ERRCODE = 'RP004',
                       HINT = 'Enter the context before the transaction, or run sync_pg_roles.';
         END IF;
         -- One at a time: the second finds what the first made, and two cannot clash.

@@ -1,6 +1,8 @@
 """Read the actual state of a database from PostgreSQL's catalogs."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +43,25 @@ class CurrentRole:
     installed_by: str | None
 
 
+#: What is installed, while a caller says that it does not change.
+_installed: ContextVar[Installation | None] = ContextVar("rls_perms_installed", default=None)
+
+
+@contextmanager
+def as_installed(installed: Installation | None) -> Iterator[None]:
+    """Let *installed* be the answer for a while, since each model's policies ask for it."""
+    token = _installed.set(installed)
+    try:
+        yield
+    finally:
+        _installed.reset(token)
+
+
 def installation(connection: "BaseDatabaseWrapper") -> Installation | None:
     """What is installed; None where the library never was."""
+    known = _installed.get()
+    if known is not None:
+        return known
     if not _rows(connection, queries.HAS_INSTALLATION)[0][0]:
         return None
     rows = _rows(connection, queries.INSTALLATION)

@@ -211,11 +211,13 @@ class _Builder:
                 f"role {role!r}. Give one of them another name in RLS_PERMS['GROUP_ROLES']."
             )
 
-    def _refuse_renamed(self, bound: Iterable[str]) -> None:
+    def _refuse_renamed(self, bound: set[str]) -> None:
         """A new group must not inherit what settings or a policy gave one of the old name."""
         for role in self.actual.roles:
             mark = role.mark
-            if mark.kind is not RoleKind.GROUP or mark.bound not in bound or mark.id is None:
+            if mark.kind is not RoleKind.GROUP or mark.bound is None or mark.id is None:
+                continue
+            if mark.bound not in bound:
                 continue
             now = self.wanted.auth.groups.get(mark.id)
             if now is not None and now != mark.bound:

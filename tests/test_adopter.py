@@ -97,7 +97,7 @@ def test_the_suite_passes_with_djangos_own_backend():
 def test_the_suite_passes_unchanged_and_as_user_is_enforced(credentials):
     report = passes(credentials, "manage.py", "test", "--noinput")
 
-    assert "Ran 55 tests" in report
+    assert "Ran 56 tests" in report
     assert left_of_tests() == []
 
 
@@ -144,14 +144,14 @@ def test_a_kept_clone_follows_settings():
 def test_pytest_django(credentials):
     report = passes(credentials, "-m", "pytest", "-q")
 
-    assert "66 passed" in report
+    assert "67 passed" in report
     assert left_of_tests() == []
 
 
 def test_xdist():
     report = passes(OWNER, "-m", "pytest", "-q", "-n", "2")
 
-    assert "66 passed" in report
+    assert "67 passed" in report
     assert left_of_tests() == []
 
 

@@ -1,5 +1,7 @@
 """System checks say what is wrong with settings and declarations, and what to do next."""
 
+# ruff: noqa: DJ008 - these models are looked at, and never shown
+
 import pytest
 from django.core.checks import run_checks
 from django.db import models
@@ -29,7 +31,9 @@ def protected(name="one_rls", **more):
 
 def found(check):
     """The ids, models and texts of what a check finds."""
-    return [(one.id, getattr(one.obj, "__name__", None), f"{one.msg} {one.hint}") for one in check()]
+    return [
+        (one.id, getattr(one.obj, "__name__", None), f"{one.msg} {one.hint}") for one in check()
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -109,11 +113,10 @@ def test_e002_a_tenant_that_is_no_field():
 
 def test_e002_a_condition_on_no_field():
     class Thing(Office):
-        class Meta(Office.Meta):
-            constraints = protected(
-                policies=[Policy("own", using=q(owner__boss=CurrentUser()))]
-            )
         owner = models.ForeignKey(User, models.CASCADE, related_name="+")
+
+        class Meta(Office.Meta):
+            constraints = protected(policies=[Policy("own", using=q(owner__boss=CurrentUser()))])
 
     [(id, model, text)] = found(e002_declaration.check)
 
@@ -190,10 +193,10 @@ def test_e003_a_child_with_a_declaration_and_a_proxy():
 @pytest.mark.parametrize("end", ["from", "to"])
 def test_w001_the_table_of_a_many_to_many_field(end):
     class Thing(Office):
+        others = models.ManyToManyField("Other")
+
         class Meta(Office.Meta):
             constraints = protected("thing_rls") if end == "from" else []
-
-        others = models.ManyToManyField("Other")
 
     class Other(Office):
         class Meta(Office.Meta):

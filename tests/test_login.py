@@ -42,7 +42,8 @@ def deployment():
     with deployments.empty() as made:
         deployments.migrate()
         acme = people.tenant("acme")
-        clerks = people.group("Clerks", *[f"office.{one}_ticket" for one in ("view", "add", "change")])
+        may = [f"office.{one}_ticket" for one in ("view", "add", "change")]
+        clerks = people.group("Clerks", *may)
         managers = people.group("Managers", "office.delete_ticket", "office.view_task")
         odd = people.group("Odd Ones", "office.view_document")
         people.user("clerk", tenant=acme, groups=[clerks])
@@ -135,7 +136,7 @@ def test_every_membership_of_the_login_is_without_inherit_and_admin(deployment):
         expected = {(False, False, True)}
         options = "admin_option, inherit_option, set_option"
     found = deployment.rows(
-        f"SELECT DISTINCT {options} FROM pg_auth_members WHERE member = %s::regrole",
+        f"SELECT DISTINCT {options} FROM pg_auth_members WHERE member = %s::regrole",  # noqa: S608
         deployment.web,
     )
 

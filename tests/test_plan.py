@@ -248,7 +248,7 @@ def test_a_role_with_an_attribute_that_it_must_not_have_is_reset():
 
 
 def test_a_role_without_our_mark_is_refused():
-    with pytest.raises(PlanError, match="'acme_clerk'.*lacks our mark, so it is never altered"):
+    with pytest.raises(PlanError, match=r"'acme_clerk'.*lacks our mark, so it is never altered"):
         diff(state(foreign=["acme_clerk"]), state(roles=[role("acme_clerk")]))
 
 
@@ -258,7 +258,7 @@ def test_a_role_without_our_mark_that_nothing_wants_is_left_alone():
 
 def test_a_role_of_another_database_is_refused_with_its_name():
     other = Role("acme_clerk", RoleNames("acme", "other_shop", {}).mark(RoleKind.GROUP))
-    with pytest.raises(PlanError, match="belongs to the database 'other_shop'.*ROLE_PREFIX"):
+    with pytest.raises(PlanError, match=r"belongs to the database 'other_shop'.*ROLE_PREFIX"):
         diff(state(elsewhere=[other]), state(roles=[role("acme_clerk")]))
 
 
@@ -466,14 +466,14 @@ def test_a_session_role_avoids_a_name_that_somebody_else_has(where):
 def test_renaming_a_group_that_settings_name_is_an_error_with_the_edit_to_make():
     before = desired_state(wanted([("1", "Managers", [])]), EMPTY)
 
-    with pytest.raises(PlanError, match="'Managers' is now called 'Chiefs'.*Write 'Chiefs'"):
+    with pytest.raises(PlanError, match=r"'Managers' is now called 'Chiefs'.*Write 'Chiefs'"):
         desired_state(wanted([("1", "Chiefs", [])]), before)
 
 
 def test_a_new_group_of_a_name_that_was_renamed_is_refused_too():
     before = desired_state(wanted([("1", "Managers", [])]), EMPTY)
 
-    with pytest.raises(PlanError, match="'Managers' is now called 'Chiefs'"):
+    with pytest.raises(PlanError, match=r"'Managers' is now called 'Chiefs'"):
         desired_state(wanted([("1", "Chiefs", []), ("2", "Managers", [])]), before)
 
 

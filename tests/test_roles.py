@@ -96,7 +96,7 @@ def test_a_name_is_cut_between_letters_and_never_inside_one():
 
 
 def test_a_role_in_settings_that_postgresql_would_cut_is_refused():
-    with pytest.raises(InvalidRoleName, match="64 bytes.*only 63.*shorter name for 'Managers'"):
+    with pytest.raises(InvalidRoleName, match=r"64 bytes.*only 63.*shorter name for 'Managers'"):
         configured_name("acme", "m" * 59, "Managers")
 
 
@@ -107,7 +107,11 @@ def test_bytes_are_counted_and_not_letters():
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [(("a", "b_c"), ("a_b", "c")), (("a_b", "c_d"), ("a", "b_c_d")), (("a", LONG), ("a", LONG + "b"))],
+    [
+        (("a", "b_c"), ("a_b", "c")),
+        (("a_b", "c_d"), ("a", "b_c_d")),
+        (("a", LONG), ("a", LONG + "b")),
+    ],
 )
 def test_two_permissions_never_have_one_role(one, other):
     assert permission_name("acme", *one) != permission_name("acme", *other)

@@ -46,6 +46,10 @@ def clerks():
     return group
 
 
+#: Something to do.
+REVOKED = "REVOKE SELECT ON office_ticket FROM {}"
+
+
 def privileges(deployment, short, table="office_ticket"):
     """The privileges of a role on all of a table."""
     return {
@@ -97,7 +101,7 @@ def test_a_second_sync_sends_nothing_but_reads(clerks):
 
 
 def test_a_sync_with_something_to_do_sends_more_than_reads(deployment, clerks):
-    deployment.as_boss(f"REVOKE SELECT ON office_ticket FROM {deployment.role('clerk')}")
+    deployment.as_boss(REVOKED.format(deployment.role("clerk")))
     with written() as statements:
         sync_pg_roles()
 
@@ -105,7 +109,7 @@ def test_a_sync_with_something_to_do_sends_more_than_reads(deployment, clerks):
 
 
 def test_plan_shows_what_would_be_done_and_changes_nothing(deployment, clerks):
-    deployment.as_boss(f"REVOKE SELECT ON office_ticket FROM {deployment.role('clerk')}")
+    deployment.as_boss(REVOKED.format(deployment.role("clerk")))
     before = deployment.snapshot()
     said = sync_pg_roles(plan=True)
 
@@ -115,7 +119,7 @@ def test_plan_shows_what_would_be_done_and_changes_nothing(deployment, clerks):
 
 
 def test_check_changes_nothing(deployment, clerks):
-    deployment.as_boss(f"REVOKE SELECT ON office_ticket FROM {deployment.role('clerk')}")
+    deployment.as_boss(REVOKED.format(deployment.role("clerk")))
     before = deployment.snapshot()
     said = sync_pg_roles(check=True)
 
@@ -125,7 +129,7 @@ def test_check_changes_nothing(deployment, clerks):
 
 def test_check_exits_with_1_from_a_shell(deployment, clerks):
     clean = deployment.manage("sync_pg_roles", "--check")
-    deployment.as_boss(f"REVOKE SELECT ON office_ticket FROM {deployment.role('clerk')}")
+    deployment.as_boss(REVOKED.format(deployment.role("clerk")))
     pending = deployment.manage("sync_pg_roles", "--check")
 
     assert (clean.returncode, pending.returncode) == (0, 1)
@@ -563,12 +567,11 @@ def test_a_session_role_of_long_names_is_the_same_for_sync_and_first_use(deploym
 def test_a_session_role_whose_name_is_a_groups_gets_another(deployment, newcomer):
     people.group("Clerk Manager", "office.delete_ticket")
     sync_pg_roles()
-    user = people.user("plain", groups=list(Group.objects.using("owner").filter(name__in=["Clerks", "Managers"])))
-    tenant = people.tenant()
+    user = people.user("plain", groups=[people.group("Clerks"), people.group("Managers")])
     role = current_role(user)
 
     assert role != deployment.role("clerk_manager")
-    with as_user(user, tenant=tenant), pytest.raises(PermissionDenied), connection.cursor() as cursor:
+    with as_user(user), pytest.raises(PermissionDenied), connection.cursor() as cursor:
         cursor.execute("DELETE FROM office_ticket")
     assert sync_pg_roles(check=True).status == 0
 
@@ -672,7 +675,7 @@ def test_syncs_and_first_uses_at_once_end_well(deployment):
         people.group(f"Team {number}", "office.view_ticket")
     sync_pg_roles()
     groups = list(Group.objects.using("owner"))
-    users = [people.user(f"user {number}", groups=groups[number : number + 2]) for number in range(5)]
+    users = [people.user(f"user {one}", groups=groups[one : one + 2]) for one in range(5)]
     uses = [lambda user=user: current_role(user) for user in users]
     ends = at_once(*uses, *[lambda: sync_pg_roles().status] * 3)
 
@@ -688,6 +691,10 @@ def test_the_first_use_by_six_at_once_makes_one_role(deployment, newcomer):
     assert sync_pg_roles(check=True).status == 0
 
 
+def sync_of(deployment, *arguments):
+    return deployment.manage("sync_pg_roles", *arguments).returncode
+
+
 def test_syncs_of_two_databases_of_one_cluster_do_not_meet(deployment):
     with deployments.empty() as other:
         deployments.migrate()
@@ -698,8 +705,8 @@ def test_syncs_of_two_databases_of_one_cluster_do_not_meet(deployment):
                     "INSERT INTO auth_group (name) VALUES (%s)", f"{len(processes)} {number}"
                 )
             processes.append(one)
-        ends = at_once(*[lambda one=one: one.manage("sync_pg_roles").returncode for one in processes])
-        checked = [one.manage("sync_pg_roles", "--check").returncode for one in (deployment, other)]
+        ends = at_once(*[lambda one=one: sync_of(one) for one in processes])
+        checked = [sync_of(one, "--check") for one in (deployment, other)]
 
     assert ends == [0] * 6
     assert checked == [0, 0]

@@ -982,11 +982,11 @@ def test_a_role_made_before_a_transaction_outlives_its_rollback(firm, newcomer):
 def test_a_role_made_in_a_transaction_that_is_rolled_back_is_made_again(firm, newcomer):
     with as_user(newcomer):
         with contextlib.suppress(Stop), transaction.atomic():
-            Room.objects.count()
-            with transaction.atomic():
-                seen()
+            Group.objects.count()
+            seen()
             raise Stop
 
+        assert not role_exists()
         assert seen() == of_newcomer(firm, newcomer)
 
 
@@ -999,13 +999,14 @@ def test_a_role_made_in_a_savepoint_that_is_rolled_back_is_made_again(firm, newc
                 raise Stop
             again = seen()
 
+        assert not role_exists()
     assert again == of_newcomer(firm, newcomer)
 
 
 def test_a_role_made_in_a_transaction_that_failed_unseen_is_made_again(firm, newcomer):
     with as_user(newcomer):
         with transaction.atomic():
-            ask()
+            Group.objects.count()
             seen()
             connection.connection.pgconn.exec_(b"SELECT 1 / 0")
 

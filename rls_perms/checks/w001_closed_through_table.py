@@ -14,7 +14,11 @@ def check(**options: Any) -> Iterator[CheckWarning]:
     for model in apps.get_models(include_auto_created=True):
         if not model._meta.auto_created or declaration(model) is not None:
             continue
-        ends = [one.remote_field.model for one in model._meta.concrete_fields if one.is_relation]
+        ends = [
+            one.remote_field.model
+            for one in model._meta.concrete_fields
+            if one.remote_field is not None
+        ]
         protected = [end for end in ends if declaration(end) is not None]
         if protected:
             yield CheckWarning(

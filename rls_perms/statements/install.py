@@ -14,22 +14,14 @@ from rls_perms.statements.render import qualified, template
 LOCK = int.from_bytes(b"rls_perm")
 
 #: What the login role may call, with the types of the arguments.
-LOGIN_FUNCTIONS = (
+LOGIN_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("session_role", ("text", "text")),
     ("make_session_role", ("text", "text")),
     ("named_role", ("text",)),
 )
 
 #: What policies call.
-CONTEXT_FUNCTIONS = (("user_id", ()), ("tenant_id", ()))
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table."""
-
-    table: str
-    name: str
+CONTEXT_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("user_id", ()), ("tenant_id", ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth.models import Group, Permission
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 
@@ -28,7 +30,11 @@ def watch(connection: "BaseDatabaseWrapper") -> None:
     """
     users = user_tables(connection)
     schema = catalog.current_schema(connection)
-    models = (Group, Group.permissions.through, Permission, ContentType)
+    models: list[Any] = [Permission, ContentType]
+    if users.groups is not None:
+        field: Any = apps.get_model(settings.AUTH_USER_MODEL)._meta.get_field("groups")
+        group = field.remote_field.model
+        models += [group, group._meta.get_field("permissions").remote_field.through]
     tables = [f"{schema}.{model._meta.db_table}" for model in models]
     if users.permissions is not None:
         tables.append(users.permissions[0])
@@ -61,5 +67,6 @@ def _sync(connection: "BaseDatabaseWrapper", cursor: Any) -> None:
     version = catalog.server_version(connection)
     with transaction.atomic(using=connection.alias, savepoint=False):
         catalog.lock(connection, LOCK)
-        changes = [as_text(statement(one, version)) for one in plan(connection).plan]
+        with catalog.as_installed(catalog.installation(connection)):
+            changes = [as_text(statement(one, version)) for one in plan(connection).plan]
         cursor.execute("; ".join([*changes, text.FORGET_CHANGES]))

@@ -1,6 +1,6 @@
 """Put the library's schema and functions into a database, with the right credentials."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.conf import settings
@@ -26,7 +26,6 @@ from rls_perms.sync.credentials import check_logins, lacks_createrole
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
-    from django.db.models import Field
 
 
 def install(connection: "BaseDatabaseWrapper") -> None:
@@ -151,7 +150,8 @@ def user_tables(connection: "BaseDatabaseWrapper") -> UserTables:
     )
 
 
-def _field(model: type, name: str) -> "Field | None":
+def _field(model: Any, name: str) -> Any:
+    """The field of *model* with that name, None if it has none."""
     try:
         return model._meta.get_field(name)
     except FieldDoesNotExist:

@@ -101,18 +101,18 @@ class _Surveyor:
             else:
                 open_tables.append(relation)
         framework_relations = tuple(
-            relation
+            found
             for table in sorted(framework.names)
-            if (relation := self._find(Table(table))) is not None and relation.mine
+            if (found := self._find(Table(table))) is not None and found.mine
         )
         used = (*open_tables, *framework_relations, *(one.relation for one in protected))
         return Survey(
             Tables(
                 protected=tuple(protected),
                 readable=tuple(
-                    (relation, tuple(sorted(columns)))
+                    (found, tuple(sorted(columns)))
                     for table, columns in sorted(framework.readable.items())
-                    if (relation := self._find(Table(table))) is not None and relation.mine
+                    if (found := self._find(Table(table))) is not None and found.mine
                 ),
                 framework=framework_relations,
                 open=tuple(open_tables),
@@ -225,8 +225,9 @@ def _content_type(model: type[Model], alias: str) -> Any:
 
 def grant_sources(model: type[Model]) -> dict[str, GrantTable]:
     """Guardian's tables of grants on *model*. Raises ConfigurationError for direct ones."""
-    user_grants = get_user_obj_perms_model(model)
-    group_grants = get_group_obj_perms_model(model)
+    of_model: Any = model
+    user_grants: Any = get_user_obj_perms_model(of_model)
+    group_grants: Any = get_group_obj_perms_model(of_model)
     for grants in (user_grants, group_grants):
         if not grants.objects.is_generic():
             raise ConfigurationError(
@@ -267,7 +268,9 @@ def _belongs_to_protected(model: type[Model]) -> bool:
     """
     if model._meta.auto_created:
         ends = [
-            field.remote_field.model for field in model._meta.concrete_fields if field.is_relation
+            one.remote_field.model
+            for one in model._meta.concrete_fields
+            if one.remote_field is not None
         ]
         return any(declaration(end) is not None for end in ends)
     return any(declaration(parent) is not None for parent in model._meta.get_parent_list())

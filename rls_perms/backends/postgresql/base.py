@@ -40,7 +40,7 @@ CONCURRENT = ("XX000", "23505", "42710", "42704")
 ATTEMPTS = 5
 
 #: No role of that name; and no role for a user, in a transaction that may not make one.
-NO_SUCH_ROLE = ("RP002", "RP003")
+NO_SUCH_ROLE = ("RP002", "RP004")
 
 
 class _Driver(ModuleType):
@@ -126,7 +126,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def create_cursor(self, name: str | None = None) -> Any:
         if name is None or self.settings_dict["OPTIONS"].get("server_side_binding") is True:
             return super().create_cursor(name)
-        cursor = ServerSideCursor(
+        cursor = ServerSideCursor(  # type: ignore[call-arg]
             self.connection, name=name, scrollable=False, withhold=self.connection.autocommit
         )
         self._adapt_timezone(cursor)
@@ -264,6 +264,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         Inside the transaction to come, others would wait for it and a rollback undo it.
         """
         context = entered.context
+        assert context.user is not None, "only a user's role can be missing"
         info = self.connection.info
         statement = text.make_session_role(context.user, context.tenant)
         with psycopg.connect(info.dsn, password=info.password or None, autocommit=True) as apart:

@@ -53,13 +53,13 @@ class DatabaseCreation(DjangoCreation):
 
     def _create_test_db(self, verbosity: int, autoclobber: bool, keepdb: bool = False) -> str:
         if self._is_ours():
-            self._make_stand_ins(self._get_test_db_name())
-        return str(super()._create_test_db(verbosity, autoclobber, keepdb))
+            self._make_stand_ins(self._get_test_db_name())  # type: ignore[attr-defined]
+        return str(super()._create_test_db(verbosity, autoclobber, keepdb))  # type: ignore[misc]
 
     def _get_database_create_suffix(
         self, encoding: str | None = None, template: str | None = None
     ) -> str:
-        suffix = str(super()._get_database_create_suffix(encoding, template))
+        suffix = str(super()._get_database_create_suffix(encoding, template))  # type: ignore[misc]
         owner = self.connection.settings_dict.get(catalog.TEST_OWNER)
         if owner is None:
             return suffix
@@ -85,7 +85,7 @@ class DatabaseCreation(DjangoCreation):
         return settings
 
     def _clone_test_db(self, suffix: str, verbosity: int, keepdb: bool = False) -> None:
-        super()._clone_test_db(suffix, verbosity, keepdb)
+        super()._clone_test_db(suffix, verbosity, keepdb)  # type: ignore[misc]
         if catalog.TEST_DATABASE in self.connection.settings_dict:
             with self._connected_to(self.get_test_db_clone_settings(suffix)):
                 self._take_own_names()
@@ -137,13 +137,13 @@ class DatabaseCreation(DjangoCreation):
             self._deployed = None
 
     def _destroy_test_db(self, test_database_name: str, verbosity: int) -> None:
-        super()._destroy_test_db(test_database_name, verbosity)
+        super()._destroy_test_db(test_database_name, verbosity)  # type: ignore[misc]
         settings = self.connection.settings_dict
         if catalog.TEST_DATABASE not in settings:
             return
         own = (settings[catalog.TEST_OWNER], settings[catalog.TEST_LOGIN])
         prefix = catalog.computed(test_database_name, is_test=True).prefix
-        with self._nodb_cursor() as cursor:
+        with self._nodb_cursor() as cursor:  # type: ignore[attr-defined]
             # What the owner made, the owner drops; itself and its like the login does.
             self._drop_roles(cursor, prefix, test_database_name, except_for=own)
             if settings[catalog.TEST_DATABASE] == test_database_name:
@@ -187,7 +187,7 @@ class DatabaseCreation(DjangoCreation):
         prefix = catalog.computed(database, is_test=True).prefix
         settings = self.connection.settings_dict
         names = {kind: fixed_name(prefix, kind) for kind in (RoleKind.OWNER, RoleKind.LOGIN)}
-        with self._nodb_cursor() as cursor:
+        with self._nodb_cursor() as cursor:  # type: ignore[attr-defined]
             cursor.execute(text.TESTER)
             tester, superuser, may_make_roles, may_make_databases = cursor.fetchone()
             if not (may_make_roles and may_make_databases):

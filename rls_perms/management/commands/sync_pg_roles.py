@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
-from rls_perms import sync
+from rls_perms import catalog, sync
 from rls_perms.conf import get_settings
 from rls_perms.exceptions import RlsPermsError
 
@@ -59,6 +59,9 @@ class Command(BaseCommand):
 
     def _alias(self) -> str:
         conf = get_settings()
+        if connections[conf.databases[0]].settings_dict.get(catalog.TEST_DATABASE):
+            # In tests the owner's alias may still be the deployed database.
+            return conf.databases[0]
         if conf.owner_database in connections.settings:
             return conf.owner_database
         return conf.databases[0]

@@ -3,10 +3,10 @@
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import TestCase
+from rls_perms import as_user
 
 from notes.factories import BillFactory, GroupFactory, UserFactory
 from notes.models import Bill
-from rls_perms import as_user
 
 
 class Role(TestCase):

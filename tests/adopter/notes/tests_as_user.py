@@ -1,9 +1,11 @@
 """What the adopter's new tests say: as_user is enforced, whenever groups were made."""
 
 import threading
+from io import StringIO
 
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import PermissionDenied
+from django.core.management import call_command
 from django.db import connection, transaction
 from django.test import TestCase, TransactionTestCase
 from guardian.shortcuts import assign_perm
@@ -153,6 +155,14 @@ class MadeForTheClass(TestCase):
             self.assertEqual(Bill.objects.count(), 1)
         with as_role("clerk"):
             self.assertEqual(Bill.objects.count(), 1)
+
+    def test_the_command_syncs_the_test_database(self):
+        report = StringIO()
+        self.clerks.permissions.remove(permission("view_bill"))
+
+        call_command("sync_pg_roles", stdout=report)
+        self.assertIn("revoke SELECT on table public.notes_bill", report.getvalue())
+        call_command("sync_pg_roles", "--check", stdout=report)
 
     def test_the_bare_login(self):
         with self.assertRaises(PermissionDenied), transaction.atomic(), without_owner():
