@@ -14,7 +14,7 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "rls_perms.stamp"
 BIN = VENV / "bin"
 SUPPORTED = (14, 13, 12, 11)  # minor versions of Python 3, newest first
-USAGE = "usage: python3 run.py test [pytest arguments] | lint"
+USAGE = "usage: python3 run.py demo [--once] [--port N] | test [pytest arguments] | lint"
 
 
 def main(arguments: list[str]) -> int:
@@ -24,6 +24,10 @@ def main(arguments: list[str]) -> int:
             os.chdir(ROOT)
             # In our place: signals and the exit status are pytest's own.
             os.execv(BIN / "python", [str(BIN / "python"), "-m", "pytest", "-n", "auto", *rest])
+        case ["demo", *rest]:
+            prepare()
+            os.chdir(ROOT)
+            os.execv(BIN / "python", [str(BIN / "python"), "example_project/demo.py", *rest])
         case ["lint"]:
             prepare()
             return max(
