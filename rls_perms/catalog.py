@@ -198,9 +198,7 @@ def roles(
             ours.add(Role(name, mark, wrong))
         else:
             elsewhere.add(Role(name, mark))
-    return State(
-        roles=frozenset(ours), foreign=frozenset(foreign), elsewhere=frozenset(elsewhere)
-    )
+    return State(roles=frozenset(ours), foreign=frozenset(foreign), elsewhere=frozenset(elsewhere))
 
 
 def acts_for(connection: "BaseDatabaseWrapper", names: Iterable[str]) -> set[str]:

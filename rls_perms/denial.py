@@ -12,13 +12,22 @@ if TYPE_CHECKING:
     from psycopg import Error
 
 _NEXT = (
-    ("row-level security", "The row does not fulfil the policies of the table for this command: "
-     "check its tenant and the permission."),
-    ("permission denied for table", "Give the user the model's permission, enter a context "
-     "(as_user, as_role), or leave the table out of the statement."),
+    (
+        "row-level security",
+        "The row does not fulfil the policies of the table for this command: "
+        "check its tenant and the permission.",
+    ),
+    (
+        "permission denied for table",
+        "Give the user the model's permission, enter a context "
+        "(as_user, as_role), or leave the table out of the statement.",
+    ),
     ("permission denied for view", "Views are read by roles that were granted them."),
-    ("permission denied to set role", "The login may not become that role: run sync_pg_roles, "
-     "and check RLS_PERMS['LOGIN_ROLES']."),
+    (
+        "permission denied to set role",
+        "The login may not become that role: run sync_pg_roles, "
+        "and check RLS_PERMS['LOGIN_ROLES'].",
+    ),
 )
 _FRAMEWORK = (
     "Tables of Django's framework are read and written by the ORM's statements on them alone. With "

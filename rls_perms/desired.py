@@ -359,9 +359,7 @@ class _Builder:
         for relation in tables.login_reads:
             self._grant(self._logins(), _table(relation.table), [Privilege.SELECT])
         for relation, columns in tables.readable:
-            self._grant_columns(
-                (*session, *self.above), relation.table, columns, Privilege.SELECT
-            )
+            self._grant_columns((*session, *self.above), relation.table, columns, Privilege.SELECT)
         for protection in tables.protected:
             for table, columns, roles in protection.reads:
                 self._grant_columns(roles, table, columns, Privilege.SELECT)
@@ -376,9 +374,7 @@ class _Builder:
         table = protection.relation.table
         for command, roles in protection.ungated.items():
             self._grant(roles, _table(table), [Privilege(command)])
-            self._grant_columns(
-                roles, table, protection.relation.columns, Privilege.SELECT
-            )
+            self._grant_columns(roles, table, protection.relation.columns, Privilege.SELECT)
             self._sequences(roles, table, command)
         for view in protection.views:
             self._grant(

@@ -194,10 +194,7 @@ def diff(actual: State, desired: State) -> Plan:
             for one in sorted(actual.memberships)
             if _without_grantor(one) not in wanted_memberships
         ),
-        *(
-            RevokePrivileges(*parts)
-            for parts in _grouped(revoked)
-        ),
+        *(RevokePrivileges(*parts) for parts in _grouped(revoked)),
         *(Forget(entry) for entry in sorted(actual.entries - desired.entries)),
         *(CreateRole(role) for role in sorted(desired.roles) if role.name not in known),
         *(
@@ -279,9 +276,7 @@ def _left(grants: frozenset[Grant], revoked: frozenset[Grant]) -> frozenset[Gran
     REVOKE of what is grantable leaves nothing, so such grants have to be made again.
     """
     swept = {
-        (one.role, one.object, one.privilege)
-        for one in revoked
-        if not (one.column or one.grantor)
+        (one.role, one.object, one.privilege) for one in revoked if not (one.column or one.grantor)
     }
     return frozenset(
         one for one in grants - revoked if (one.role, one.object, one.privilege) not in swept

@@ -40,8 +40,10 @@ def db(deployed: None) -> Iterator[None]:
 
 def _empty() -> None:
     with psycopg.connect(
-        dbname=settings.PROJECT, user=f"{settings.PROJECT}_boss",
-        password=settings.DATABASES["owner"]["PASSWORD"], autocommit=True,
+        dbname=settings.PROJECT,
+        user=f"{settings.PROJECT}_boss",
+        password=settings.DATABASES["owner"]["PASSWORD"],
+        autocommit=True,
     ) as connection:
         tables = connection.execute(
             "SELECT string_agg(format('%I', relname), ', ') FROM pg_class"

@@ -25,14 +25,11 @@ def make(project: str, password: str) -> None:
 
 def remove(project: str) -> None:
     """The database and every role that starts with the project's name."""
-    administrate(
-        sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(project))
-    )
+    administrate(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(project)))
     with psycopg.connect(dbname="postgres", autocommit=True) as connection:
         found = connection.execute(
             # The owner last: it granted what the others have.
-            "SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s)"
-            " ORDER BY rolname LIKE %s",
+            "SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s) ORDER BY rolname LIKE %s",
             [f"{project}_", r"%\_boss"],
         ).fetchall()
         for (role,) in found:

@@ -1,5 +1,7 @@
 """Users, groups and grants for tests, made by the owner; and what they see by raw SQL."""
 
+import io
+
 from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.core.management import call_command
 from django.db import connection, connections
@@ -40,13 +42,11 @@ def group(name, *permissions):
 
 def permission(name):
     app_label, _, codename = name.partition(".")
-    return Permission.objects.using(OWNER).get(
-        content_type__app_label=app_label, codename=codename
-    )
+    return Permission.objects.using(OWNER).get(content_type__app_label=app_label, codename=codename)
 
 
 def sync():
-    call_command("sync_pg_roles", verbosity=0, stdout=open("/dev/null", "w"), stderr=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    call_command("sync_pg_roles", verbosity=0, stdout=io.StringIO(), stderr=io.StringIO())
 
 
 def make(instance):
@@ -59,12 +59,11 @@ def make(instance):
 def seen(asker, model, tenant=None):
     """The keys that *asker* sees of *model*, by a raw cursor."""
     with as_user(asker, tenant=tenant), connection.cursor() as cursor:
-        cursor.execute(f'SELECT "{model._meta.pk.column}" FROM {model._meta.db_table}')  # noqa: S608
+        cursor.execute(f'SELECT "{model._meta.pk.column}" FROM {model._meta.db_table}')
         return {row[0] for row in cursor.fetchall()}
 
 
 NOBODY = AnonymousUser()
-
 
 
 def owner_cursor():

@@ -97,7 +97,7 @@ def test_the_suite_passes_with_djangos_own_backend():
 def test_the_suite_passes_unchanged_and_as_user_is_enforced(credentials):
     report = passes(credentials, "manage.py", "test", "--noinput")
 
-    assert "Ran 56 tests" in report
+    assert "Ran 57 tests" in report
     assert left_of_tests() == []
 
 
@@ -109,7 +109,7 @@ def test_serialized_rollback_restores_what_migrations_made():
 def test_clones_have_roles_of_their_own(credentials):
     report = passes(credentials, "manage.py", "test", "--noinput", "--parallel", "2")
 
-    assert "Cloning" in report or "Destroying test database" in report
+    assert report.count("Cloning test database") == 2
     assert left_of_tests() == []
 
 
@@ -144,14 +144,14 @@ def test_a_kept_clone_follows_settings():
 def test_pytest_django(credentials):
     report = passes(credentials, "-m", "pytest", "-q")
 
-    assert "67 passed" in report
+    assert "68 passed" in report
     assert left_of_tests() == []
 
 
 def test_xdist():
     report = passes(OWNER, "-m", "pytest", "-q", "-n", "2")
 
-    assert "67 passed" in report
+    assert "68 passed" in report
     assert left_of_tests() == []
 
 
@@ -203,9 +203,7 @@ def kill_asleep(folder, *options):
     wait_until(lambda: len(list(folder.iterdir())) == 2)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    wait_until(
-        lambda: not rows("SELECT FROM pg_stat_activity WHERE datname ~ %s", f"^test_{NAME}")
-    )
+    wait_until(lambda: not rows("SELECT FROM pg_stat_activity WHERE datname ~ %s", f"^test_{NAME}"))
 
 
 def wait_until(holds):

@@ -228,5 +228,3 @@ def test_w001_a_relation_of_open_models_and_one_written_as_a_model():
             constraints = protected("between_rls")
 
     assert found(w001_closed_through_table.check) == []
-
-

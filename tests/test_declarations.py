@@ -154,7 +154,9 @@ class Office:
         for row in self.rows[::2]:
             grant = people.permission(f"office.{choose(['view', 'change', 'delete'])}_case")
             fields = {
-                "permission": grant, "content_type": grant.content_type, "object_pk": str(row.pk)
+                "permission": grant,
+                "content_type": grant.content_type,
+                "object_pk": str(row.pk),
             }
             UserObjectPermission.objects.using("owner").create(user=choose(self.users), **fields)
             GroupObjectPermission.objects.using("owner").create(group=clerks, **fields)

@@ -37,9 +37,7 @@ class Truth:
         self.tenant = tenant
         self.active = asker.is_active and not asker.is_anonymous
         self.own_key = asker.pk if self.active else None
-        self.groups = (
-            set(asker.groups.values_list("name", flat=True)) if self.active else set()
-        )
+        self.groups = set(asker.groups.values_list("name", flat=True)) if self.active else set()
         self.permissions = asker.get_all_permissions()
         self.backend = ObjectPermissionBackend()
 
@@ -133,7 +131,9 @@ class World:
         people.sync()
 
     def some_permissions(self, most=6):
-        known = [f"office.{action}_{model._meta.model_name}" for action in ACTIONS for model in MODELS]
+        known = [
+            f"office.{action}_{model._meta.model_name}" for action in ACTIONS for model in MODELS
+        ]
         known.append("office.audit_task")
         return self.random.sample(known, self.random.randint(0, most))
 
@@ -222,9 +222,7 @@ def test_the_permissive_policies_hold_without_the_floor(seed, drop_policies):
 
 
 @pytest.mark.parametrize("seed", range(5, 7))
-def test_the_floor_holds_without_the_tenant_in_the_permissive_policies(
-    seed, without_tenant_terms
-):
+def test_the_floor_holds_without_the_tenant_in_the_permissive_policies(seed, without_tenant_terms):
     world = World(seed)
 
     assert differences(world) == []
@@ -251,7 +249,9 @@ def insert_differences(world, truth, model):
     found = []
     for number in range(100, 103):
         row = world.row(model, number)
-        values = {field.column: getattr(row, field.attname) for field in model._meta.concrete_fields}
+        values = {
+            field.column: getattr(row, field.attname) for field in model._meta.concrete_fields
+        }
         if values.get("id") is None:
             values.pop("id", None)
         if model is Contract:
@@ -262,5 +262,3 @@ def insert_differences(world, truth, model):
             if actual != allowed:
                 found.append((str(truth.asker), truth.tenant, model, "INSERT", returning, actual))
     return found
-
-

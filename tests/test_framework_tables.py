@@ -338,9 +338,7 @@ def test_a_password_that_is_named_through_a_join_is_denied(inside, queryset):
             ["clerks"],
         ),
         (
-            lambda: {
-                "owner__in": User.objects.order_by("-username").values("pk").distinct()[:1]
-            },
+            lambda: {"owner__in": User.objects.order_by("-username").values("pk").distinct()[:1]},
             ["clerks"],
         ),
         (
@@ -387,8 +385,10 @@ def test_a_subquery_runs_once_and_its_statement_once(inside):
             Max(Value(datetime.datetime(2024, 2, 29, 1, 2, 3, 4, datetime.UTC))),
             datetime.datetime(2024, 2, 29, 1, 2, 3, 4, datetime.UTC),
         ),
-        (Max(Value(datetime.timedelta(days=400, microseconds=1))),
-         datetime.timedelta(days=400, microseconds=1)),
+        (
+            Max(Value(datetime.timedelta(days=400, microseconds=1))),
+            datetime.timedelta(days=400, microseconds=1),
+        ),
         (Max(Cast(Value("0.10"), models.DecimalField(max_digits=9, decimal_places=2))), None),
         (ArrayAgg("username", order_by="username"), ["bob", "clerk"]),
         (ArrayAgg("email", order_by="email"), ["bob@acme", "clerk@acme"]),
@@ -406,7 +406,7 @@ def test_values_of_a_subquery_keep_their_type(inside, expression, expected):
 @pytest.mark.parametrize(
     "value",
     [
-        Value("it's %s \\ \"quoted\" {braces}, NULL"),
+        Value('it\'s %s \\ "quoted" {braces}, NULL'),
         Value(""),
         Value(None, models.CharField()),
         Value(uuid.UUID(int=7)),

@@ -68,9 +68,9 @@ def user_id(deployment, name):
 
 
 def test_the_tables_named_here_are_all_that_are_protected(deployment):
-    assert {name for (name,) in deployment.rows(
-        "SELECT relname FROM pg_class WHERE relrowsecurity"
-    )} == {*PROTECTED}
+    assert {
+        name for (name,) in deployment.rows("SELECT relname FROM pg_class WHERE relrowsecurity")
+    } == {*PROTECTED}
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
@@ -84,28 +84,38 @@ def test_without_a_context_protected_tables_are_closed(deployment, table, statem
 
 @pytest.mark.parametrize("privilege", ALL_PRIVILEGES)
 def test_the_login_holds_no_privilege_on_a_protected_table(deployment, privilege):
-    assert deployment.rows(
-        "SELECT relname FROM pg_class WHERE relrowsecurity AND has_table_privilege(%s, oid, %s)",
-        deployment.web,
-        privilege,
-    ) == []
+    assert (
+        deployment.rows(
+            "SELECT relname FROM pg_class WHERE relrowsecurity"
+            " AND has_table_privilege(%s, oid, %s)",
+            deployment.web,
+            privilege,
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize("privilege", ["SELECT", "INSERT", "UPDATE", "REFERENCES"])
 def test_the_login_holds_no_privilege_on_a_column_of_a_protected_table(deployment, privilege):
-    assert deployment.rows(
-        "SELECT relname FROM pg_class"
-        " WHERE relrowsecurity AND has_any_column_privilege(%s, oid, %s)",
-        deployment.web,
-        privilege,
-    ) == []
+    assert (
+        deployment.rows(
+            "SELECT relname FROM pg_class"
+            " WHERE relrowsecurity AND has_any_column_privilege(%s, oid, %s)",
+            deployment.web,
+            privilege,
+        )
+        == []
+    )
 
 
 def test_the_login_owns_nothing(deployment):
-    assert deployment.value(
-        "SELECT count(*) FROM pg_shdepend WHERE deptype = 'o' AND refobjid = %s::regrole",
-        deployment.web,
-    ) == 0
+    assert (
+        deployment.value(
+            "SELECT count(*) FROM pg_shdepend WHERE deptype = 'o' AND refobjid = %s::regrole",
+            deployment.web,
+        )
+        == 0
+    )
 
 
 def test_the_login_inherits_no_role_of_the_project(deployment, ours):
@@ -136,7 +146,7 @@ def test_every_membership_of_the_login_is_without_inherit_and_admin(deployment):
         expected = {(False, False, True)}
         options = "admin_option, inherit_option, set_option"
     found = deployment.rows(
-        f"SELECT DISTINCT {options} FROM pg_auth_members WHERE member = %s::regrole",  # noqa: S608
+        f"SELECT DISTINCT {options} FROM pg_auth_members WHERE member = %s::regrole",
         deployment.web,
     )
 
@@ -144,55 +154,75 @@ def test_every_membership_of_the_login_is_without_inherit_and_admin(deployment):
 
 
 def test_what_the_login_inherits_before_postgresql_16_is_its_own_attribute(deployment):
-    assert deployment.value(
-        "SELECT rolinherit FROM pg_roles WHERE rolname = %s", deployment.web
-    ) is False
+    assert (
+        deployment.value("SELECT rolinherit FROM pg_roles WHERE rolname = %s", deployment.web)
+        is False
+    )
 
 
 @pytest.mark.parametrize("privilege", ["TRUNCATE", "REFERENCES", "TRIGGER"])
 def test_no_role_of_ours_may_truncate_refer_or_trigger_anywhere(deployment, ours, privilege):
-    assert deployment.rows(
-        "SELECT rolname, relname FROM pg_class, pg_roles WHERE relkind IN ('r', 'v', 'p')"
-        " AND relnamespace::regnamespace::text IN ('public', 'rls_perms') AND rolname = ANY (%s)"
-        " AND has_table_privilege(rolname, pg_class.oid, %s)",
-        ours,
-        privilege,
-    ) == []
+    assert (
+        deployment.rows(
+            "SELECT rolname, relname FROM pg_class, pg_roles WHERE relkind IN ('r', 'v', 'p')"
+            " AND relnamespace::regnamespace::text IN ('public', 'rls_perms')"
+            " AND rolname = ANY (%s)"
+            " AND has_table_privilege(rolname, pg_class.oid, %s)",
+            ours,
+            privilege,
+        )
+        == []
+    )
 
 
 def test_no_role_of_ours_reads_a_password_a_session_or_a_grant(deployment, ours):
-    assert deployment.rows(
-        "SELECT rolname, relname FROM pg_class, pg_roles WHERE rolname = ANY (%s) AND relname IN"
-        " ('django_session', 'guardian_userobjectpermission', 'guardian_groupobjectpermission',"
-        " 'auth_group_permissions', 'office_user_groups')"
-        " AND has_any_column_privilege(rolname, pg_class.oid, 'SELECT')",
-        ours,
-    ) == []
-    assert deployment.rows(
-        "SELECT rolname FROM pg_roles WHERE rolname = ANY (%s)"
-        " AND has_column_privilege(rolname, 'office_user', 'password', 'SELECT')",
-        ours,
-    ) == []
+    assert (
+        deployment.rows(
+            "SELECT rolname, relname FROM pg_class, pg_roles"
+            " WHERE rolname = ANY (%s) AND relname IN"
+            " ('django_session', 'guardian_userobjectpermission', 'guardian_groupobjectpermission',"
+            " 'auth_group_permissions', 'office_user_groups')"
+            " AND has_any_column_privilege(rolname, pg_class.oid, 'SELECT')",
+            ours,
+        )
+        == []
+    )
+    assert (
+        deployment.rows(
+            "SELECT rolname FROM pg_roles WHERE rolname = ANY (%s)"
+            " AND has_column_privilege(rolname, 'office_user', 'password', 'SELECT')",
+            ours,
+        )
+        == []
+    )
 
 
 # Functions
 
 
 def test_public_may_call_no_function_of_the_library(deployment):
-    assert deployment.rows(
-        "SELECT proname FROM pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner)))"
-        " WHERE pronamespace = 'rls_perms'::regnamespace AND grantee = 0"
-    ) == []
+    assert (
+        deployment.rows(
+            "SELECT proname FROM pg_proc,"
+            " aclexplode(coalesce(proacl, acldefault('f', proowner)))"
+            " WHERE pronamespace = 'rls_perms'::regnamespace AND grantee = 0"
+        )
+        == []
+    )
 
 
 def test_functions_are_closed_to_public_as_soon_as_they_are_made():
     with deployments.empty() as other:
         install(connections["owner"])
 
-        assert other.rows(
-            "SELECT proname FROM pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner)))"
-            " WHERE pronamespace = 'rls_perms'::regnamespace AND grantee = 0"
-        ) == []
+        assert (
+            other.rows(
+                "SELECT proname FROM pg_proc,"
+                " aclexplode(coalesce(proacl, acldefault('f', proowner)))"
+                " WHERE pronamespace = 'rls_perms'::regnamespace AND grantee = 0"
+            )
+            == []
+        )
 
 
 def test_every_function_with_the_owners_rights_has_a_fixed_search_path(deployment):
@@ -206,12 +236,15 @@ def test_every_function_with_the_owners_rights_has_a_fixed_search_path(deploymen
 
 
 def test_no_role_of_ours_may_call_a_function_with_the_owners_rights(deployment, ours):
-    assert deployment.rows(
-        "SELECT rolname, proname FROM pg_roles, pg_proc WHERE rolname = ANY (%s) AND prosecdef"
-        " AND pronamespace = 'rls_perms'::regnamespace"
-        " AND has_function_privilege(rolname, pg_proc.oid, 'EXECUTE')",
-        ours,
-    ) == []
+    assert (
+        deployment.rows(
+            "SELECT rolname, proname FROM pg_roles, pg_proc WHERE rolname = ANY (%s) AND prosecdef"
+            " AND pronamespace = 'rls_perms'::regnamespace"
+            " AND has_function_privilege(rolname, pg_proc.oid, 'EXECUTE')",
+            ours,
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -267,7 +300,9 @@ def called(deployment, asker, tenant=None):
     """What make_session_role answers the login."""
     [found] = deployment.rows(
         "SELECT role, user_id FROM rls_perms.make_session_role(%s, %s)",
-        asker, tenant, user=deployment.web,
+        asker,
+        tenant,
+        user=deployment.web,
     )
     return found
 
@@ -328,13 +363,15 @@ def test_make_session_role_makes_one_role_that_belongs_to_its_parts(deployment):
 
     assert deployment.roles() - before == {role.removeprefix(f"{deployment.name}_")}
     assert {
-        name for (name,) in deployment.rows(
+        name
+        for (name,) in deployment.rows(
             "SELECT roleid::regrole::text FROM pg_auth_members WHERE member = %s::regrole", role
         )
     } == {deployment.role(one) for one in ("clerk", "odd_ones", "everyone")}
     assert deployment.rows(
         "SELECT rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolbypassrls, rolreplication"
-        " FROM pg_roles WHERE rolname = %s", role
+        " FROM pg_roles WHERE rolname = %s",
+        role,
     ) == [(False,) * 6]
 
 
@@ -351,9 +388,10 @@ def test_make_session_role_is_not_fooled_by_a_search_path_or_temporary_objects(d
         user = people.user("fooled", groups=[people.group("Managers"), people.group("Odd Ones")])
         web.execute("SELECT rls_perms.make_session_role(%s, NULL)", [str(user.pk)])
 
-    assert deployment.value(
-        "SELECT pg_has_role(%s, %s, 'MEMBER')", deployment.web, deployment.boss
-    ) is False
+    assert (
+        deployment.value("SELECT pg_has_role(%s, %s, 'MEMBER')", deployment.web, deployment.boss)
+        is False
+    )
 
 
 def test_the_text_of_the_functions_quotes_every_name_that_it_executes(deployment):

@@ -171,8 +171,12 @@ def test_guardian_can_be_migrated_back_to_zero_and_takes_no_policy_along(empty):
     assert without == before
     assert seen
     assert sync_pg_roles(check=True).status == 0
-    assert empty.value("SELECT pg_get_viewdef('rls_perms.office_document_view_user'::regclass)") \
-        .count("guardian_userobjectpermission") == 1
+    assert (
+        empty.value("SELECT pg_get_viewdef('rls_perms.office_document_view_user'::regclass)").count(
+            "guardian_userobjectpermission"
+        )
+        == 1
+    )
 
 
 def test_object_permissions_work_again_after_guardian_was_migrated_back_and_forth(empty):
@@ -203,7 +207,7 @@ def test_sqlmigrate_shows_each_policy_on_lines_of_its_own(deployment):
     policy = text[text.index('CREATE POLICY "permission select" ON "office_ticket"') :]
 
     assert "\n    AS PERMISSIVE\n    FOR SELECT\n    TO " in policy
-    assert text.count("\nALTER TABLE \"office_ticket\" FORCE ROW LEVEL SECURITY;") == 1
+    assert text.count('\nALTER TABLE "office_ticket" FORCE ROW LEVEL SECURITY;') == 1
     assert "rls_perms.ensure_role(" in text
 
 
@@ -452,4 +456,3 @@ def test_sessions_keep_working_while_the_grant_views_are_empty(deployment, rows)
     assert not during
     assert len(re.findall(r"define view", found.out)) > 0
     assert sees(rows.guest, rows.document, rows.tenant)
-

@@ -456,9 +456,7 @@ def test_a_session_role_avoids_a_name_that_somebody_else_has(where):
     groups = [("1", "Managers", []), ("2", "Clerks", [])]
     other = Role("acme_clerks_manager", RoleNames("acme", "other", {}).mark(RoleKind.GROUP))
     there = {"foreign": [other.name], "elsewhere": [other]}[where]
-    found = desired_state(
-        wanted(groups, [combination(["1", "2"])]), state(**{where: there})
-    )
+    found = desired_state(wanted(groups, [combination(["1", "2"])]), state(**{where: there}))
 
     assert named(found, RoleKind.SESSION, "g1,g2") != "acme_clerks_manager"
 

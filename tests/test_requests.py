@@ -207,9 +207,7 @@ def test_has_perm_reads_permissions_and_grants(office):
 
 
 def test_assign_perm_works_between_statements_of_the_user(office):
-    answer = office.client(office.ann).post(
-        f"/share/{office.anns.pk}/", {"name": "nil"}
-    )
+    answer = office.client(office.ann).post(f"/share/{office.anns.pk}/", {"name": "nil"})
 
     assert answer.json() == {"given": [True, 3]}
     assert office.client(office.nil).get("/documents/").json() == {"titles": ["anns"]}
@@ -236,9 +234,7 @@ def test_get_objects_for_user_with_grants_is_every_row_that_is_shown(office):
     office.nil.groups.through.objects.using("owner").create(user=office.nil, group=group)
     view = people.permission("office.view_document")
     fields = {"permission": view, "content_type": view.content_type}
-    people.make(
-        UserObjectPermission(user=office.nil, object_pk=str(office.anns.pk), **fields)
-    )
+    people.make(UserObjectPermission(user=office.nil, object_pk=str(office.anns.pk), **fields))
     people.make(GroupObjectPermission(group=group, object_pk=str(office.closed.pk), **fields))
 
     answer = office.client(office.nil).get("/granted/").json()
@@ -618,9 +614,7 @@ def test_atomic_requests_roll_back_what_a_failing_view_wrote(office):
 
 def test_a_denial_in_an_atomic_request_is_403(office):
     with AtomicRequests(True):
-        response = office.client(office.bob).post(
-            f"/edit/{office.anns.pk}/", {"title": "changed"}
-        )
+        response = office.client(office.bob).post(f"/edit/{office.anns.pk}/", {"title": "changed"})
 
     assert response.status_code == 403
     assert "changed" not in titles()

@@ -30,7 +30,7 @@ def nobody(deployment):
     sync_pg_roles()
     idle = deployment.rows(
         "SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s)"
-        " AND shobj_description(oid, 'pg_authid') ~ '\"kind\": \"(session|group)\", \"id\"'",
+        ' AND shobj_description(oid, \'pg_authid\') ~ \'"kind": "(session|group)", "id"\'',
         f"{deployment.name}_",
     )
     for (name,) in idle:
@@ -620,8 +620,11 @@ def test_a_role_that_lost_its_mark_is_nobodys_any_more(deployment, clerks):
 
 
 def test_a_database_that_another_ones_prefix_fits_is_refused(deployment):
-    with deployments.empty() as other, override_settings(
-        RLS_PERMS={"ROLE_PREFIX": deployment.name, "TENANT_MODEL": "office.Tenant"}
+    with (
+        deployments.empty() as other,
+        override_settings(
+            RLS_PERMS={"ROLE_PREFIX": deployment.name, "TENANT_MODEL": "office.Tenant"}
+        ),
     ):
         before = other.snapshot(), deployment.snapshot()
         with pytest.raises(CommandError) as caught:

@@ -113,7 +113,7 @@ def test_sequences_of_open_tables_can_be_used(depot, short):
 @pytest.mark.parametrize("short", ["manager", "system"])
 @pytest.mark.parametrize("table", ["depot_item", "private.paper"])
 def test_sequences_of_protected_tables_can_be_used_by_who_may_insert(depot, short, table):
-    statement = f"INSERT INTO {table} (name) VALUES ('one') RETURNING id"  # noqa: S608
+    statement = f"INSERT INTO {table} (name) VALUES ('one') RETURNING id"
 
     assert run(depot, short, statement)
 
@@ -139,7 +139,7 @@ def test_the_table_of_another_owner_is_a_warning(depot):
 def test_what_another_owner_grants_stays(depot):
     depot.rows(f"GRANT SELECT ON depot_foreign TO {depot.role('everyone')}")
     checked = depot.manage("sync_pg_roles", "--check", **SETTINGS).returncode
-    depot.rows(f"REVOKE SELECT ON depot_foreign FROM {depot.role('everyone')}")  # noqa: S608
+    depot.rows(f"REVOKE SELECT ON depot_foreign FROM {depot.role('everyone')}")
 
     assert checked == 0
 

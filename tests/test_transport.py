@@ -28,7 +28,7 @@ ASK = (
     "SELECT current_user::text, nullif(current_setting('rls_perms.user_id', true), ''),"
     " nullif(current_setting('rls_perms.tenant_id', true), '')"
 )
-ASK_WITH_ROWS = f"{ASK}, ARRAY(SELECT title::text FROM office_ticket ORDER BY title)"  # noqa: S608
+ASK_WITH_ROWS = f"{ASK}, ARRAY(SELECT title::text FROM office_ticket ORDER BY title)"
 NEW_ROLE = f"{PROJECT}_clerk_manager"
 
 
@@ -549,9 +549,7 @@ each_action = pytest.mark.parametrize("action", ACTIONS, ids=[one.__name__ for o
 @each_action
 @in_both_modes
 @on_both_bindings
-def test_after_anything_the_context_is_in_force_and_then_nothing_is_left(
-    firm, action, mode, alias
-):
+def test_after_anything_the_context_is_in_force_and_then_nothing_is_left(firm, action, mode, alias):
     with as_user(firm.ann), mode(using=alias):
         action(alias, firm)
 

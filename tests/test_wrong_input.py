@@ -371,5 +371,3 @@ def test_a_message_on_the_terminal_is_no_traceback(migrated, arguments):
 def test_errors_of_a_plan_are_errors_of_a_command():
     assert issubclass(PlanError, CommandError)
     assert issubclass(WrongCredentials, CommandError)
-
-

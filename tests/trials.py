@@ -77,18 +77,20 @@ def inserts(asker, tenant, model, values, *, returning):
 def allowed_on(asker, tenant, model, every, column):
     """The keys of the rows that *asker* can change one by one, by key."""
     found = set()
-    statement = (
-        f"UPDATE {model._meta.db_table} SET {column} = '{MARK}' WHERE \"{model._meta.pk.column}\" = %s"
-    )
+    table, pk = model._meta.db_table, model._meta.pk.column
+    statement = f"UPDATE {table} SET {column} = '{MARK}' WHERE \"{pk}\" = %s"
     try:
         with transaction.atomic():
             for key in every:
                 try:
-                    with transaction.atomic(), as_user(asker, tenant=tenant):
-                        with connection.cursor() as cursor:
-                            cursor.execute(statement, [key])
-                            if cursor.rowcount:
-                                found.add(key)
+                    with (
+                        transaction.atomic(),
+                        as_user(asker, tenant=tenant),
+                        connection.cursor() as cursor,
+                    ):
+                        cursor.execute(statement, [key])
+                        if cursor.rowcount:
+                            found.add(key)
                 except PermissionDenied:
                     continue
             raise Undo

@@ -27,9 +27,7 @@ class Truth:
         self.active = asker.is_active and not asker.is_anonymous
         self.permissions = asker.get_all_permissions()
         self.groups = set(asker.groups.values_list("name", flat=True)) if self.active else set()
-        self.policies = [
-            one for one in declared.policies if not isinstance(one, ObjectPermissions)
-        ]
+        self.policies = [one for one in declared.policies if not isinstance(one, ObjectPermissions)]
         self.object_permissions = [
             one for one in declared.policies if isinstance(one, ObjectPermissions)
         ]

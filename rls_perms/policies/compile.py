@@ -42,9 +42,7 @@ def role_of(target: Target, names: RoleNames) -> str:
             return names.fixed(target.kind)
 
 
-def roles_named(
-    arms: Arms, model: type[Model], names: RoleNames
-) -> dict[str, Mark]:
+def roles_named(arms: Arms, model: type[Model], names: RoleNames) -> dict[str, Mark]:
     """The roles of ours that the policies name, with what each stands for."""
     found = {names.fixed(kind): names.mark(kind) for kind in FIXED_ROLES}
     for target in arms.targets:
@@ -146,9 +144,7 @@ class Compiler:
             return
         roles = (*self._bound(), self.names.fixed(RoleKind.SUPERUSER))
         for command in Command:
-            yield self._spec(
-                "floor", command, roles, self._term(), self._term(), permissive=False
-            )
+            yield self._spec("floor", command, roles, self._term(), self._term(), permissive=False)
 
     def _permissive(self, arm: Arm) -> Iterator[PolicySpec]:
         using, check = self._conditions(arm)
@@ -161,9 +157,7 @@ class Compiler:
         told_by_privilege = [one for one in Command if one in arm.gate and one not in told_by_role]
         if told_by_privilege:
             gate = text.holds_privilege(self.table, told_by_privilege)
-            yield self._spec(
-                arm.name, arm.command, self._roles(targets), using, check, gate=gate
-            )
+            yield self._spec(arm.name, arm.command, self._roles(targets), using, check, gate=gate)
         if not told_by_role:
             return
         holders = [self.names.permission(permission(self.model, one)) for one in told_by_role]

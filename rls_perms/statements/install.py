@@ -70,9 +70,9 @@ def tables() -> list[sql.Composed]:
 
 def remember(prefix: str, database: str) -> sql.Composed:
     """Write the prefix down, once."""
-    return sql.SQL(
-        "INSERT INTO rls_perms.installation (prefix, database) VALUES ({}, {})"
-    ).format(sql.Literal(prefix), sql.Literal(database))
+    return sql.SQL("INSERT INTO rls_perms.installation (prefix, database) VALUES ({}, {})").format(
+        sql.Literal(prefix), sql.Literal(database)
+    )
 
 
 def remember_functions(digest: str) -> sql.Composed:
@@ -198,5 +198,3 @@ def _table(name: str) -> sql.Identifier:
     # The functions run with an empty search path, so the name must say its schema.
     schema, _, table = name.rpartition(".")
     return qualified(schema, table)
-
-

@@ -37,6 +37,4 @@ def qualified(schema: str, name: str) -> sql.Identifier:
 
 def regclass(schema: str, name: str) -> sql.Composed:
     """A table as a value that follows it when it is renamed."""
-    return sql.SQL("{}::pg_catalog.regclass").format(
-        sql.Literal(text(qualified(schema, name)))
-    )
+    return sql.SQL("{}::pg_catalog.regclass").format(sql.Literal(text(qualified(schema, name))))

@@ -64,19 +64,23 @@ def create_policy(spec: PolicySpec, table: Table, comment: str) -> sql.Composed:
         for word, condition in (("USING", spec.using), ("WITH CHECK", spec.check))
         if condition is not None
     ]
-    return template(
-        "create_policy",
-        name=sql.Identifier(spec.name),
-        table=table.identifier(),
-        kind=sql.SQL("PERMISSIVE" if spec.permissive else "RESTRICTIVE"),
-        command=sql.SQL(spec.command),
-        roles=identifiers(spec.roles),
-        clauses=sql.Composed(clauses),
-    ) + sql.SQL("\n") + template(
-        "comment_on_policy",
-        name=sql.Identifier(spec.name),
-        table=table.identifier(),
-        comment=sql.Literal(comment),
+    return (
+        template(
+            "create_policy",
+            name=sql.Identifier(spec.name),
+            table=table.identifier(),
+            kind=sql.SQL("PERMISSIVE" if spec.permissive else "RESTRICTIVE"),
+            command=sql.SQL(spec.command),
+            roles=identifiers(spec.roles),
+            clauses=sql.Composed(clauses),
+        )
+        + sql.SQL("\n")
+        + template(
+            "comment_on_policy",
+            name=sql.Identifier(spec.name),
+            table=table.identifier(),
+            comment=sql.Literal(comment),
+        )
     )
 
 
@@ -169,9 +173,7 @@ def granted_by_view(key_column: str, views: Iterable[str]) -> str:
         for view in views
     )
     return (
-        sql.SQL("{} = ANY (ARRAY({}))")
-        .format(sql.Identifier(key_column), branches)
-        .as_string(None)
+        sql.SQL("{} = ANY (ARRAY({}))").format(sql.Identifier(key_column), branches).as_string(None)
     )
 
 
@@ -186,4 +188,3 @@ def conjunction(*conditions: str) -> str:
 def disjunction(*conditions: str) -> str:
     parts = list(dict.fromkeys(conditions))
     return " OR ".join(f"({part})" for part in parts) if len(parts) > 1 else parts[0]
-

@@ -162,9 +162,7 @@ def _said(cause: psycopg.Error) -> str:
     return ". ".join(part.rstrip(".") for part in parts if part)
 
 
-def _out_of_reach(
-    connection: "BaseDatabaseWrapper", changes: Plan, version: int
-) -> list[Change]:
+def _out_of_reach(connection: "BaseDatabaseWrapper", changes: Plan, version: int) -> list[Change]:
     """What somebody granted as whom the owner may not act: REVOKE would fail, or do nothing."""
     granted = {change: grantor for change in changes if (grantor := _grantor(change, version))}
     if not granted:

@@ -20,9 +20,7 @@ def read_auth(connection: "BaseDatabaseWrapper") -> Auth:
     present = set(connection.introspection.table_names())
     user = apps.get_model(settings.AUTH_USER_MODEL)
     if not {Permission._meta.db_table, user._meta.db_table} <= present:
-        return Auth(
-            groups={}, group_permissions={}, combinations=frozenset(), permission_ids={}
-        )
+        return Auth(groups={}, group_permissions={}, combinations=frozenset(), permission_ids={})
     names = {
         pk: f"{app_label}.{codename}"
         for pk, app_label, codename in Permission.objects.using(alias).values_list(

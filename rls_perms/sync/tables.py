@@ -119,15 +119,11 @@ class _Surveyor:
                 closed=tuple(closed),
                 login_reads=tuple(
                     relation
-                    for relation in [
-                        self._find(Table(MigrationRecorder.Migration._meta.db_table))
-                    ]
+                    for relation in [self._find(Table(MigrationRecorder.Migration._meta.db_table))]
                     if relation is not None
                 ),
                 sequences=catalog.serial_sequences(self.connection),
-                schemas=catalog.closed_schemas(
-                    self.connection, {one.table.schema for one in used}
-                ),
+                schemas=catalog.closed_schemas(self.connection, {one.table.schema for one in used}),
             ),
             frozenset(views),
             tuple(self.warnings),
@@ -149,9 +145,7 @@ class _Surveyor:
         ]
         return found[0] if found else None
 
-    def _is_in_force(
-        self, model: type[Model], relation: Relation, declared: RowSecurity
-    ) -> bool:
+    def _is_in_force(self, model: type[Model], relation: Relation, declared: RowSecurity) -> bool:
         marks = self.marks.get((relation.table.schema, relation.table.name), set())
         if marks == {declared.mark}:
             return True
@@ -244,9 +238,7 @@ def grant_sources(model: type[Model]) -> dict[str, GrantTable]:
     }
 
 
-def _grant_table(
-    model: Any, holder: str, members: tuple[str, str, str] | None
-) -> GrantTable:
+def _grant_table(model: Any, holder: str, members: tuple[str, str, str] | None) -> GrantTable:
     def column(name: str) -> str:
         return str(model._meta.get_field(name).column)
 

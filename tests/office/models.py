@@ -88,7 +88,11 @@ class Document(models.Model):
                         permission_required=False,
                     ),
                     Policy(
-                        "open only", permissive=False, command=UPDATE, using=Q(closed=False), check=Q()
+                        "open only",
+                        permissive=False,
+                        command=UPDATE,
+                        using=Q(closed=False),
+                        check=Q(),
                     ),
                 ],
             )

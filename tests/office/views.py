@@ -78,8 +78,10 @@ PERMS = (
 
 
 def template(request):
-    text = engines["django"].from_string(PERMS).render(
-        {"documents": Document.objects.order_by("title")}, request
+    text = (
+        engines["django"]
+        .from_string(PERMS)
+        .render({"documents": Document.objects.order_by("title")}, request)
     )
     return HttpResponse(text)
 
@@ -127,9 +129,7 @@ def owners(request):
             "select_related": [[one.title, one.owner.username] for one in joined],
             "deferred": sorted(joined[0].owner.get_deferred_fields()),
             "prefetch_related": [[one.title, one.owner.username] for one in fetched],
-            "filter": list(
-                shown.filter(owner__username="ann").values_list("title", flat=True)
-            ),
+            "filter": list(shown.filter(owner__username="ann").values_list("title", flat=True)),
             "values": sorted(set(shown.values_list("owner__username", flat=True))),
             "annotate": list(
                 shown.values("owner__username").annotate(n=Count("pk")).order_by("owner__username")
@@ -143,8 +143,12 @@ def owners(request):
 def password(request, key):
     """The join leaves the password out; asking for it is a statement of the framework's."""
     owner = Document.objects.select_related("owner").get(pk=key).owner
-    return JsonResponse({"deferred": "password" in owner.get_deferred_fields(),
-                         "right": owner.check_password("secret")})
+    return JsonResponse(
+        {
+            "deferred": "password" in owner.get_deferred_fields(),
+            "right": owner.check_password("secret"),
+        }
+    )
 
 
 def raw(request):

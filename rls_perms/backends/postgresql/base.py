@@ -264,9 +264,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         Inside the transaction to come, others would wait for it and a rollback undo it.
         """
         context = entered.context
-        assert context.user is not None, "only a user's role can be missing"
         info = self.connection.info
-        statement = text.make_session_role(context.user, context.tenant)
+        statement = text.make_session_role(str(context.user), context.tenant)
         with psycopg.connect(info.dsn, password=info.password or None, autocommit=True) as apart:
             for attempt in range(ATTEMPTS):
                 try:
@@ -282,5 +281,3 @@ class DatabaseWrapper(base.DatabaseWrapper):
     @cached_property
     def wrap_database_errors(self) -> DatabaseErrorWrapper:
         return _ErrorWrapper(self)
-
-

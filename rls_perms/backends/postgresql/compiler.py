@@ -151,9 +151,7 @@ class _FrameworkMixin:
             # As PostgreSQL wrote them: a round trip through Python could change a value.
             columns = [
                 LoginColumn(column.name, self._type_name(column.type_code), values)
-                for column, values in zip(
-                    cursor.description, _texts(cursor.pgresult), strict=True
-                )
+                for column, values in zip(cursor.description, _texts(cursor.pgresult), strict=True)
             ]
         return login_values(columns), tuple(column.values for column in columns)
 

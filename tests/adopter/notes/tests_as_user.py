@@ -156,6 +156,13 @@ class MadeForTheClass(TestCase):
         with as_role("clerk"):
             self.assertEqual(Bill.objects.count(), 1)
 
+    def test_roles_are_of_this_database(self):
+        with as_user(self.clerk), connection.cursor() as cursor:
+            cursor.execute("SELECT shobj_description(current_user::regrole, 'pg_authid')")
+            (mark,) = cursor.fetchone()
+
+        self.assertIn(f'"database": "{connection.settings_dict["NAME"]}"', mark)
+
     def test_the_command_syncs_the_test_database(self):
         report = StringIO()
         self.clerks.permissions.remove(permission("view_bill"))
