@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rls_perms.conf import get_settings
@@ -113,8 +113,8 @@ def relations(
     """All tables and views by schema and name; *names* are those that models have."""
     rows = _rows(connection, queries.RELATIONS, {"names": list(names)})
     return {
-        (schema, name): Relation(Table(name, schema), tuple(columns), bool(visible), mine)
-        for schema, name, visible, columns, mine in rows
+        (schema, name): Relation(Table(name, schema), tuple(columns), bool(visible), mine, view)
+        for schema, name, visible, columns, mine, view in rows
     }
 
 
@@ -126,17 +126,43 @@ def serial_sequences(connection: "BaseDatabaseWrapper") -> dict[tuple[str, str],
     return found
 
 
-def declarations(connection: "BaseDatabaseWrapper") -> dict[tuple[str, str], set[str]]:
-    """
-    The comments of our policies by schema and name of their table.
+@dataclass(slots=True)
+class Declared:
+    """The policies on one table: whose they are, and whether they are as they were made."""
 
-    A table whose row security is off, or does not bind its owner, has none.
+    marks: set[str] = field(default_factory=set)
+    #: Digest of the SQL that made them; None if they were changed since.
+    made_of: str | None = None
+    #: Permissive policies that are not ours: they show rows that the declaration does not.
+    rogue: set[str] = field(default_factory=set)
+
+
+def declarations(connection: "BaseDatabaseWrapper") -> dict[tuple[str, str], Declared]:
     """
-    found: dict[tuple[str, str], set[str]] = {}
-    for schema, table, forced, _, comment in _rows(connection, queries.DECLARATIONS):
-        if forced and comment is not None and comment.startswith("rls_perms "):
-            found.setdefault((schema, table), set()).add(comment)
+    The policies by schema and name of their table.
+
+    A table whose row security is off, or does not bind its owner, has no marks.
+    """
+    found: dict[tuple[str, str], Declared] = {}
+    for schema, table, forced, policy, permissive, comment, present in _rows(
+        connection, queries.DECLARATIONS
+    ):
+        declared = found.setdefault((schema, table), Declared())
+        mark, _, seal = (comment or "").partition(" sealed ")
+        if not mark.startswith("rls_perms "):
+            if permissive:
+                declared.rogue.add(policy)
+        elif forced:
+            declared.marks.add(mark)
+            made_of, _, sealed = seal.partition(" ")
+            if seal and sealed == present:
+                declared.made_of = made_of
     return found
+
+
+def secured(connection: "BaseDatabaseWrapper") -> set[tuple[str, str]]:
+    """Schema and name of each table on which row security is enabled."""
+    return set(_rows(connection, queries.SECURED))
 
 
 def actual_state(
@@ -311,6 +337,15 @@ def in_force(connection: "BaseDatabaseWrapper") -> Installation:
                 f"This database was installed with the prefix {recorded.prefix!r}, but "
                 f"RLS_PERMS['ROLE_PREFIX'] is {conf.role_prefix!r}. Set it back: the roles and "
                 "policies of this database carry the first."
+            )
+        connection.ensure_connection()
+        present = str(connection.connection.info.dbname)
+        if not is_test and present != recorded.database:
+            raise PlanError(
+                f"The database {present!r} holds the installation of {recorded.database!r}: it is "
+                "a copy of it, or was renamed. Its roles are those of the other database, and what "
+                f"is changed here would change them there. Call it {recorded.database!r}, in a "
+                "cluster of its own if it is a copy."
             )
         return recorded
     return computed(database, is_test=bool(is_test))

@@ -92,6 +92,10 @@ def parse(raw: Mapping[str, Any], databases: Mapping[str, Mapping[str, Any]]) ->
     for group, group_role in values["group_roles"].items():
         for name, _ in group_role.settings:
             _check_parameter(_at("GROUP_ROLES", group, "settings"), name, values["guc_prefix"])
+        if group_role.settings:
+            given = dict(group_role.settings)
+            at = _at("GROUP_ROLES", group, "settings")
+            raise _error(at, given, "that is not in this version of rls_perms yet")
     if "LOGIN_ROLES" not in raw:
         users = (databases[alias].get("USER") for alias in values["databases"])
         values["login_roles"] = tuple(dict.fromkeys(user for user in users if user))

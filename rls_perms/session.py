@@ -77,7 +77,8 @@ class Entering:
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(
                 f"{function.__qualname__}() is a generator: its caller runs between its steps and "
-                "would run in its context. Write the with statement inside of it."
+                "would run in its context. Collect the rows inside of a with statement, then yield "
+                "them outside of it."
             )
         # One object for each call, since calls may overlap.
         if iscoroutinefunction(function):

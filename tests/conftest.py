@@ -56,7 +56,7 @@ def _empty() -> None:
 
 @pytest.fixture
 def drop_policies(db: None):
-    """Drop policies by a pattern of their names, and migrate them back afterwards."""
+    """Drop policies by a pattern of their names; they are written anew after the test."""
     yield lambda pattern: _execute(
         "DO $$ DECLARE one record; BEGIN"
         " FOR one IN SELECT * FROM pg_policies WHERE policyname LIKE "
@@ -67,10 +67,10 @@ def drop_policies(db: None):
 
 
 @pytest.fixture
-def without_tenant_terms(db: None):
+def drop_tenant_terms(db: None):
     """Take the tenant out of the permissive policies: the floor is left to hold it."""
     term = "(tenant_id = ( SELECT rls_perms.tenant_id() AS tenant_id))"
-    _execute(
+    yield lambda: _execute(
         "DO $$ DECLARE one record; BEGIN"
         " FOR one IN SELECT * FROM pg_policies WHERE permissive = 'PERMISSIVE'"
         " AND (policyname NOT LIKE 'superuser%') LOOP"
@@ -82,7 +82,6 @@ def without_tenant_terms(db: None):
         " replace(one.with_check, $t$" + term + "$t$, '(true)')); END IF;"
         " END LOOP; END $$"
     )
-    yield
     _declare_again()
 
 

@@ -69,3 +69,8 @@ NOBODY = AnonymousUser()
 def owner_cursor():
     """A raw cursor of the owner."""
     return connections[OWNER].cursor()
+
+
+def nothing_to_do():
+    """Raise CommandError if a sync would change anything."""
+    call_command("sync_pg_roles", check=True, stdout=io.StringIO(), stderr=io.StringIO())

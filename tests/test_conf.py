@@ -296,16 +296,12 @@ def test_a_session_level_role_is_the_owners_own_business():
     assert parse({"OWNER_DATABASE": "owner"}, DATABASES).owner_database == "owner"
 
 
-def test_a_group_maps_to_a_role_or_to_a_role_with_settings():
+def test_a_group_maps_to_a_role():
     conf = parse(
         {
             "GROUP_ROLES": {
                 "Managers": "manager",
                 "Clerks": {"role": "clerk"},
-                "Auditors": {
-                    "role": "auditor",
-                    "settings": {"statement_timeout": "5s", "work_mem": 65536, "app.kind": ""},
-                },
             }
         },
         DATABASES,
@@ -314,11 +310,14 @@ def test_a_group_maps_to_a_role_or_to_a_role_with_settings():
     assert conf.group_roles == {
         "Managers": GroupRole(role="manager"),
         "Clerks": GroupRole(role="clerk"),
-        "Auditors": GroupRole(
-            role="auditor",
-            settings=(("statement_timeout", "5s"), ("work_mem", "65536"), ("app.kind", "")),
-        ),
     }
+
+
+def test_settings_of_a_role_are_refused_rather_than_ignored():
+    message = refusal(with_parameters({"statement_timeout": "5s"}))
+
+    assert """["settings"] is {'statement_timeout': '5s'}""" in message
+    assert "not in this version of rls_perms yet" in message
 
 
 @pytest.mark.parametrize("group", ["", " ", None, 1])
@@ -442,8 +441,7 @@ def test_the_prefix_that_is_refused_is_the_one_in_force():
     message = refusal({**with_parameters({"acme.user_id": "1"}), "GUC_PREFIX": "acme"})
 
     assert "sets 'acme.user_id'" in message
-    assert parse(with_parameters({"acme.user_id": "1"}), DATABASES)
-    assert parse(with_parameters({"rls_perms_too.x": "1"}), DATABASES)
+    assert "not in this version" in refusal(with_parameters({"acme.user_id": "1"}))
 
 
 @override_settings(RLS_PERMS={"ROLE_PREFIX": "acme"})

@@ -67,12 +67,15 @@ def test_a_depot_needs_nothing_after_a_sync(depot):
     assert depot.manage("sync_pg_roles", "--check", **SETTINGS).returncode == 0
 
 
-@pytest.mark.parametrize(
-    "table", ["depot_shelf", "depot_legacy", "depot_summary", "private.poster"]
-)
+@pytest.mark.parametrize("table", ["depot_shelf", "depot_legacy", "private.poster"])
 @pytest.mark.parametrize("short", ["everyone", "anonymous", "superuser", "system", "web"])
 def test_open_tables_are_everybodys_whoever_made_them(depot, table, short):
     assert privileges(depot, depot.role(short), table) == ROWS
+
+
+@pytest.mark.parametrize("short", ["everyone", "anonymous", "superuser", "system", "web"])
+def test_a_view_is_closed_since_it_shows_its_owners_rows(depot, short):
+    assert privileges(depot, depot.role(short), "depot_summary") == set()
 
 
 @pytest.mark.parametrize("table", ["depot_item", "private.paper"])

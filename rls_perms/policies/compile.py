@@ -110,7 +110,7 @@ class Compiler:
         if not self.arms.object_grants:
             return {}
         return {
-            view_name(self.table.name, command, branch): (command, branch)  # type: ignore[arg-type]
+            view_name(self.table, command, branch): (command, branch)  # type: ignore[arg-type]
             for command in SHOWING
             for branch in BRANCHES
         }
@@ -197,7 +197,7 @@ class Compiler:
     def _conditions(self, arm: Arm) -> tuple[str, str]:
         if arm.granted:
             views = [
-                view_name(self.table.name, arm.command, branch)  # type: ignore[arg-type]
+                view_name(self.table, arm.command, branch)  # type: ignore[arg-type]
                 for branch in BRANCHES
             ]
             granted = text.granted_by_view(self.key.column, views)

@@ -19,6 +19,7 @@ from rls_perms.policies.arms import Arms, arms
 from rls_perms.policies.compile import Compiler, key_kind, roles_named, table_of
 from rls_perms.policies.declared import ObjectPermissions, Policy
 from rls_perms.roles import RoleNames
+from rls_perms.state import Definition
 from rls_perms.statements import row_security as text
 from rls_perms.statements.grant_views import empty_view
 from rls_perms.statements.render import joined
@@ -116,7 +117,7 @@ class RowSecurity(BaseConstraint):
         """Everything that the declaration needs, as text without parameters."""
         if not is_ours(schema_editor.connection):
             return None
-        return as_text(joined(self.statements(model, schema_editor.connection), "\n"))
+        return self.definition(model, schema_editor.connection).sql
 
     def remove_sql(  # type: ignore[override]
         self, model: type[Model], schema_editor: "BaseDatabaseSchemaEditor"
@@ -157,6 +158,17 @@ class RowSecurity(BaseConstraint):
             connection=connection,
         )
 
+    def definition(self, model: type[Model], connection: "BaseDatabaseWrapper") -> Definition:
+        """The SQL of the declaration, and a digest of it that is kept with the policies."""
+        table = table_of(model)
+        made = as_text(joined(self.statements(model, connection), "\n"))
+        fingerprint = digest(made, 16)
+        return Definition(
+            f"policies of {model._meta.label}",
+            fingerprint,
+            f"{made}\n{as_text(text.seal(table, fingerprint))}",
+        )
+
     def statements(
         self, model: type[Model], connection: "BaseDatabaseWrapper"
     ) -> list[sql.Composed]:
@@ -170,6 +182,7 @@ class RowSecurity(BaseConstraint):
                 text.ensure_role(name, str(mark))
                 for name, mark in roles_named(compiler.arms, model, compiler.names).items()
             ),
+            text.close_table(table, get_settings().login_roles),
             text.enable_row_security(table),
             text.drop_policies(table),
             *(empty_view(view, key_kind(model, connection)) for view in compiler.views()),
@@ -202,9 +215,7 @@ class _Later(Reference):
 
     def __str__(self) -> str:
         self.model._meta.db_table = self.table
-        return as_text(
-            joined(self.declaration.statements(self.model, self.editor.connection), "\n")
-        )
+        return self.declaration.definition(self.model, self.editor.connection).sql
 
 
 def role_names(installed: catalog.Installation) -> RoleNames:

@@ -162,7 +162,8 @@ SELECT schema.nspname::text, relation.relname::text,
               WHERE attribute.attrelid = relation.oid
                 AND attribute.attnum > 0 AND NOT attribute.attisdropped
               ORDER BY attribute.attnum),
-       pg_catalog.pg_has_role(current_user, relation.relowner, 'USAGE')
+       pg_catalog.pg_has_role(current_user, relation.relowner, 'USAGE'),
+       relation.relkind IN ('v', 'm')
   FROM pg_catalog.pg_class AS relation
   JOIN pg_catalog.pg_namespace AS schema ON schema.oid = relation.relnamespace
  WHERE relation.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -184,14 +185,25 @@ SELECT table_schema.nspname::text, relation.relname::text,
    AND dependency.deptype = 'a'
 """
 
+# The last column: the digest that the policies have now, once a table.
 DECLARATIONS = """
 SELECT schema.nspname::text, relation.relname::text,
        relation.relrowsecurity AND relation.relforcerowsecurity,
-       policy.polname::text,
-       pg_catalog.obj_description(policy.oid, 'pg_policy')
+       policy.polname::text, policy.polpermissive,
+       pg_catalog.obj_description(policy.oid, 'pg_policy'),
+       CASE WHEN policy.polname = 'system select'
+            THEN rls_perms.policy_digest(relation.oid)
+       END
   FROM pg_catalog.pg_policy AS policy
   JOIN pg_catalog.pg_class AS relation ON relation.oid = policy.polrelid
   JOIN pg_catalog.pg_namespace AS schema ON schema.oid = relation.relnamespace
+"""
+
+SECURED = """
+SELECT schema.nspname::text, relation.relname::text
+  FROM pg_catalog.pg_class AS relation
+  JOIN pg_catalog.pg_namespace AS schema ON schema.oid = relation.relnamespace
+ WHERE relation.relrowsecurity
 """
 
 GRANT_VIEWS = """

@@ -9,6 +9,7 @@ from psycopg import sql
 from rls_perms.identifiers import shortened
 from rls_perms.keywords import Command
 from rls_perms.statements.render import joined, template
+from rls_perms.statements.row_security import Table
 
 KeyKind = Literal["bigint", "uuid", "text"]
 
@@ -26,8 +27,10 @@ class GrantTable:
     members: tuple[str, str, str] | None = None
 
 
-def view_name(table: str, command: Command, branch: Literal["user", "group"]) -> str:
-    return shortened(f"{table}_{command.action}_{branch}")
+def view_name(table: Table, command: Command, branch: Literal["user", "group"]) -> str:
+    """One for each table, also where two schemas have tables of one name."""
+    name = f"{table.name}_{command.action}_{branch}"
+    return shortened(name, distinct=f"{table.schema}.{name}" if table.schema else None)
 
 
 def empty_view(view: str, key_kind: KeyKind) -> sql.Composed:

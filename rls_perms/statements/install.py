@@ -108,6 +108,9 @@ def functions(wanted: Installed) -> list[sql.Composed]:
         ),
         template("named_role", prefix=prefix),
         template("drop_policies"),
+        template("close_table"),
+        template("policy_digest"),
+        template("seal"),
         template("ensure_role"),
         template("forget_new_row_function"),
         # What is new is PUBLIC's to call until somebody says otherwise.

@@ -43,6 +43,7 @@ class Relation:
     visible: bool
     #: Whether its privileges are the owner's to grant.
     mine: bool = True
+    is_view: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,19 @@ def drop_policies(table: Table) -> sql.Composed:
     return template("call_drop_policies", table=table.value())
 
 
+def close_table(table: Table, logins: Iterable[str]) -> sql.Composed:
+    """Take every privilege on *table* back, until a sync grants anew."""
+    names = sql.SQL("ARRAY[{}]::text[]").format(literals(logins))
+    return template("call_close_table", table=table.value(), logins=names)
+
+
 def ensure_role(name: str, mark: str) -> sql.Composed:
     return template("call_ensure_role", name=sql.Literal(name), mark=sql.Literal(mark))
+
+
+def seal(table: Table, made_of: str) -> sql.Composed:
+    """Keep with *table* what its policies are by now, and a digest of their SQL."""
+    return template("call_seal", table=table.value(), digest=sql.Literal(made_of))
 
 
 def enable_row_security(table: Table) -> sql.Composed:
@@ -105,7 +117,8 @@ def remember_new_rows(
     table: Table, key_column: str, setting: str, unbound: Iterable[str]
 ) -> sql.Composed:
     """The function and triggers that let a creator see a row in the statement that makes it."""
-    function = sql.Identifier(shortened(f"new_row_{table.name}"))
+    distinct = f"{table.schema}.{table.name}" if table.schema else None
+    function = sql.Identifier(shortened(f"new_row_{table.name}", distinct=distinct))
     return (
         template(
             "new_row_function",

@@ -74,13 +74,14 @@ def plan(connection: "BaseDatabaseWrapper") -> Outcome:
     actual = catalog.actual_state(
         connection, installed, logins, tables.tables.managed(), tables.tables.schemas
     )
+    actual = replace(actual, definitions=actual.definitions | tables.made)
     auth = read_auth(connection)
     wanted = Wanted(
         names=role_names(installed),
         auth=auth,
         tables=tables.tables,
         logins=logins,
-        definitions=frozenset({wanted_functions(connection), *tables.views}),
+        definitions=frozenset({wanted_functions(connection), *tables.definitions}),
         is_test=is_test,
         tester=role.session if is_test and not session.superuser else None,
         tester_inherits=session.inherits and not has_options,

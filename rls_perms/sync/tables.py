@@ -44,7 +44,10 @@ class Survey:
     """The tables of the project's models as they are in one database."""
 
     tables: Tables
-    views: frozenset[Definition]
+    #: Views of grants and policies as they should be.
+    definitions: frozenset[Definition]
+    #: Policies as they are.
+    made: frozenset[Definition]
     warnings: tuple[str, ...]
 
 
@@ -72,12 +75,15 @@ class _Surveyor:
             connection, [*names, MigrationRecorder.Migration._meta.db_table]
         )
         self.marks = catalog.declarations(connection)
+        #: Tables with row security, whoever declared it: they are never open.
+        self.secured = set(self.marks) | catalog.secured(connection)
         self.warnings: list[str] = []
 
     def survey(self) -> Survey:
         framework = framework_tables()
         protected: list[Protection] = []
         views: set[Definition] = set()
+        policies: set[Definition] = set()
         open_tables: list[Relation] = []
         closed: list[Relation] = []
         for model, relation in self._existing():
@@ -94,10 +100,25 @@ class _Surveyor:
                     compiler = declared.compiler(model, self.connection, self.owner)
                     protected.append(self._protection(compiler, relation))
                     views |= set(self._views(compiler))
+                    policies.add(declared.definition(model, self.connection))
             elif model._meta.db_table in framework.names:
                 continue
             elif _belongs_to_protected(model):
                 closed.append(relation)
+            elif (relation.table.schema, relation.table.name) in self.secured:
+                closed.append(relation)
+                self.warnings.append(
+                    f"The table of {model._meta.label} has row security, which the model does not "
+                    "declare: only the owner may use it. Declare it in Meta.constraints, or run "
+                    "migrate if the declaration was removed."
+                )
+            elif relation.is_view:
+                closed.append(relation)
+                self.warnings.append(
+                    f"{model._meta.label} is a view, which shows its owner's rows to whoever may "
+                    "read it: only the owner may use it. Grant it by hand if that is meant, to a "
+                    "role that is not ours."
+                )
             else:
                 open_tables.append(relation)
         framework_relations = tuple(
@@ -125,9 +146,17 @@ class _Surveyor:
                 sequences=catalog.serial_sequences(self.connection),
                 schemas=catalog.closed_schemas(self.connection, {one.table.schema for one in used}),
             ),
-            frozenset(views),
+            frozenset(views | policies),
+            frozenset(self._made()),
             tuple(self.warnings),
         )
+
+    def _made(self) -> Iterator[Definition]:
+        """What the policies of each declared model were made of, if they are still so."""
+        for model, relation in self._existing():
+            found = self.marks.get((relation.table.schema, relation.table.name))
+            if found is not None and found.made_of is not None:
+                yield Definition(f"policies of {model._meta.label}", found.made_of)
 
     def _existing(self) -> Iterator[tuple[type[Model], Relation]]:
         for model in self.models:
@@ -146,8 +175,15 @@ class _Surveyor:
         return found[0] if found else None
 
     def _is_in_force(self, model: type[Model], relation: Relation, declared: RowSecurity) -> bool:
-        marks = self.marks.get((relation.table.schema, relation.table.name), set())
-        if marks == {declared.mark}:
+        found = self.marks.get((relation.table.schema, relation.table.name), catalog.Declared())
+        if found.rogue:
+            self.warnings.append(
+                f"The table of {model._meta.label} has policies that its RowSecurity does not "
+                f"declare: {', '.join(sorted(found.rogue))}. Only the owner may use it. Declare "
+                "them, or drop them."
+            )
+            return False
+        if found.marks == {declared.mark}:
             return True
         self.warnings.append(
             f"The policies of {model._meta.label} in the database are not those of its "
@@ -159,6 +195,7 @@ class _Surveyor:
         model, arms, names = compiler.model, compiler.arms, compiler.names
         reads = []
         for table, (columns, roles) in sorted(compiler.reads().items()):
+            _refuse_unreadable(model, table, columns)
             other = self._find(Table(table))
             if other is not None:
                 reads.append((other.table, tuple(sorted(columns)), tuple(sorted(roles))))
@@ -250,6 +287,17 @@ def _grant_table(model: Any, holder: str, members: tuple[str, str, str] | None) 
         object=column("object_pk"),
         members=members,
     )
+
+
+def _refuse_unreadable(model: type[Model], table: str, columns: set[str]) -> None:
+    """A policy must not make columns readable that the framework keeps to itself."""
+    framework = framework_tables()
+    hidden = columns - framework.readable.get(table, frozenset())
+    if table in framework.names and hidden:
+        raise ConfigurationError(
+            f"A policy of {model._meta.label} reads {sorted(hidden)} of {table!r}, a table of "
+            "Django's framework: every user could then read them by SQL. Leave that condition out."
+        )
 
 
 def _belongs_to_protected(model: type[Model]) -> bool:

@@ -347,8 +347,8 @@ class RoleConnection(psycopg.Connection[Any]):
     def _become(self, prefix: Prefix, wanted: Entered, *, fresh: bool) -> None:
         roles, context = self._ours, wanted.context
         settings = dict(context.settings)
-        if context.tenant is not None:
-            settings[roles.tenant_setting] = context.tenant
+        # Said where there is none, too: a function of the project's may have left one.
+        settings[roles.tenant_setting] = context.tenant or ""
         known = self._answers.get(wanted) or wanted.resolved.get(roles.alias)
         if self._applied != roles.base:
             # A session role may not resolve another, nor may it see what it is called.

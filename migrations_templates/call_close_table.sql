@@ -1,0 +1,1 @@
+SELECT rls_perms.close_table({table}, {logins});

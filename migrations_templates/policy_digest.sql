@@ -1,0 +1,15 @@
+-- A digest of the policies of ours on one table as PostgreSQL holds them: one that is
+-- dropped or altered, or whose column was replaced, changes it.
+CREATE OR REPLACE FUNCTION rls_perms.policy_digest(target regclass) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT md5(string_agg(concat_ws(
+               '|', polname, polcmd, polpermissive,
+               (SELECT string_agg(rolname, ',' ORDER BY rolname) FROM pg_roles WHERE oid = ANY (polroles)),
+               pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)
+           ), E'\n' ORDER BY polname COLLATE "C"))
+      FROM pg_policy
+     WHERE polrelid = target
+       AND starts_with(obj_description(oid, 'pg_policy'), 'rls_perms ')
+$function$;
