@@ -6,12 +6,11 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     mark text;
+    sealed text;
 BEGIN
     SELECT split_part(obj_description(oid, 'pg_policy'), ' sealed ', 1) INTO STRICT mark
       FROM pg_policy WHERE polrelid = target AND polname = 'system select';
-    EXECUTE format(
-        'COMMENT ON POLICY "system select" ON %s IS %L',
-        target, mark || ' sealed ' || made_of || ' ' || rls_perms.policy_digest(target)
-    );
+    sealed := mark || ' sealed ' || made_of || ' ' || rls_perms.policy_digest(target);
+    EXECUTE format('COMMENT ON POLICY "system select" ON %s IS %L', target, sealed);
 END
 $function$;

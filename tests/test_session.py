@@ -199,7 +199,7 @@ def test_a_generator_function_is_refused(kind):
     async def async_rows():
         yield user()
 
-    with pytest.raises(TypeError, match=r"rows\(\) is a generator.*with statement inside"):
+    with pytest.raises(TypeError, match=r"rows\(\) is a generator.*Collect the rows inside"):
         as_user(ANN)({"sync": rows, "async": async_rows}[kind])
 
 
