@@ -16,9 +16,13 @@ BEGIN
                   FROM pg_attribute WHERE attrelid = target AND NOT attisdropped
                ) AS held
           LEFT JOIN pg_roles AS role ON role.oid = held.grantee
-         WHERE held.grantee = 0
-            OR role.rolname = ANY (logins)
-            OR starts_with(shobj_description(role.oid, 'pg_authid'), 'rls_perms ')
+         -- Not from the owner, who carries our mark too in a test database.
+         WHERE held.grantee <> (SELECT relowner FROM pg_class WHERE oid = target)
+           AND (
+                held.grantee = 0
+                OR role.rolname = ANY (logins)
+                OR starts_with(shobj_description(role.oid, 'pg_authid'), 'rls_perms ')
+               )
     LOOP
         IF holder.name = '' THEN
             EXECUTE format('REVOKE ALL ON TABLE %s FROM PUBLIC', target);
