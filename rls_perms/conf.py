@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -52,7 +52,7 @@ class Settings:
     """What RLS_PERMS says, with defaults filled in; docs/settings.md tells what each means."""
 
     role_prefix: str | None = None
-    group_roles: Mapping[str, GroupRole]
+    group_roles: Mapping[str, GroupRole] = field(hash=False)
     login_roles: tuple[str, ...]
     owner_database: str = "owner"
     framework_apps: tuple[str, ...] = FRAMEWORK_APPS
@@ -76,7 +76,7 @@ def parse(raw: Mapping[str, Any], databases: Mapping[str, Mapping[str, Any]]) ->
         raise _error("RLS_PERMS", raw, "it must be a dict", "Write {} to take every default")
     for key in raw:
         _check_known(key, READERS, f"RLS_PERMS has no key {key!r}")
-    defaults = {field.name: field.default for field in fields(Settings)}
+    defaults = {one.name: one.default for one in fields(Settings)}
     # None says the default where the default is None, and is a wrong type elsewhere.
     raw = {k: v for k, v in raw.items() if v is not None or defaults[k.lower()] is not None}
     values = {key.lower(): READERS[key](_at(key), value) for key, value in raw.items()}
@@ -128,7 +128,7 @@ def check_models(conf: Settings) -> None:
     for label in conf.framework_apps:
         _check_known(label, labels, f"{_at('FRAMEWORK_APPS')} names {label!r}, which is no app")
     user = get_user_model()._meta
-    columns = [field.name for field in user.concrete_fields]
+    columns = [one.name for one in user.concrete_fields]
     for name in conf.sensitive_fields:
         says = f"{_at('SENSITIVE_FIELDS')} names {name!r}, which is no field of {user.label}"
         _check_known(name, columns, says)

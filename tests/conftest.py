@@ -38,20 +38,34 @@ def db(deployed: None) -> Iterator[None]:
         connection.close()
 
 
+#: Deleting the few rows of a test is ten times as fast as TRUNCATE; keys go on: a new group with
+#: the key of one that settings name would be its rename.
+EMPTY = """
+DO $$
+DECLARE
+    one regclass;
+BEGIN
+    SET LOCAL session_replication_role = replica;
+    FOR one IN
+        SELECT oid FROM pg_class
+         WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+           AND relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission')
+           AND pg_relation_size(oid) > 0
+    LOOP
+        IF pg_relation_size(one) > 1000000 THEN
+            EXECUTE format('TRUNCATE %s CASCADE', one);
+        ELSE
+            EXECUTE format('DELETE FROM %s', one);
+        END IF;
+    END LOOP;
+END
+$$
+"""
+
+
 def _empty() -> None:
-    with psycopg.connect(
-        dbname=settings.PROJECT,
-        user=f"{settings.PROJECT}_boss",
-        password=settings.DATABASES["owner"]["PASSWORD"],
-        autocommit=True,
-    ) as connection:
-        tables = connection.execute(
-            "SELECT string_agg(format('%I', relname), ', ') FROM pg_class"
-            " WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
-            " AND relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission')"
-        ).fetchone()[0]
-        # Keys go on: a new group with the key of one that settings name would be its rename.
-        connection.execute(f"TRUNCATE {tables} CASCADE")
+    with psycopg.connect(dbname=settings.PROJECT, autocommit=True) as administrator:
+        administrator.execute(EMPTY)
 
 
 @pytest.fixture

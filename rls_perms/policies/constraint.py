@@ -160,8 +160,13 @@ class RowSecurity(BaseConstraint):
 
     def definition(self, model: type[Model], connection: "BaseDatabaseWrapper") -> Definition:
         """The SQL of the declaration, and a digest of it that is kept with the policies."""
-        table = table_of(model)
-        made = as_text(joined(self.statements(model, connection), "\n"))
+        asking = catalog.check_credentials(connection)
+        return self.written(self.compiler(model, connection, asking.installed_by or asking.name))
+
+    def written(self, compiler: Compiler) -> Definition:
+        """What *compiler* makes of the declaration, as ``definition`` says."""
+        model, table = compiler.model, compiler.table
+        made = as_text(joined(self._statements(compiler), "\n"))
         fingerprint = digest(made, 16)
         return Definition(
             f"policies of {model._meta.label}",
@@ -169,13 +174,9 @@ class RowSecurity(BaseConstraint):
             f"{made}\n{as_text(text.seal(table, fingerprint))}",
         )
 
-    def statements(
-        self, model: type[Model], connection: "BaseDatabaseWrapper"
-    ) -> list[sql.Composed]:
+    def _statements(self, compiler: Compiler) -> list[sql.Composed]:
         """All that the declaration needs, in order: roles, views, policies, triggers."""
-        asking = catalog.check_credentials(connection)
-        compiler = self.compiler(model, connection, asking.installed_by or asking.name)
-        table = compiler.table
+        model, table = compiler.model, compiler.table
         unbound = (compiler.owner, compiler.names.fixed(RoleKind.SYSTEM))
         return [
             *(
@@ -185,7 +186,7 @@ class RowSecurity(BaseConstraint):
             text.close_table(table, get_settings().login_roles),
             text.enable_row_security(table),
             text.drop_policies(table),
-            *(empty_view(view, key_kind(model, connection)) for view in compiler.views()),
+            *(empty_view(view, key_kind(model, compiler.connection)) for view in compiler.views()),
             *(text.create_policy(spec, table, self.mark) for spec in compiler.specs()),
             text.remember_new_rows(table, compiler.key.column, compiler.setting, unbound),
         ]

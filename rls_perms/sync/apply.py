@@ -64,7 +64,14 @@ def plan(connection: "BaseDatabaseWrapper") -> Outcome:
             f"rls_perms is not installed in {role.database!r} yet. Run migrate with the owner's "
             "credentials first."
         )
-    tables = survey(connection, role.name)
+    with catalog.as_installed(installed):
+        return _plan(connection, role, installed)
+
+
+def _plan(
+    connection: "BaseDatabaseWrapper", role: catalog.CurrentRole, installed: catalog.Installation
+) -> Outcome:
+    tables = survey(connection, role.installed_by or role.name)
     is_test = bool(connection.settings_dict.get(catalog.TEST_DATABASE))
     logins = () if is_test else get_settings().login_roles
     check_logins(connection)

@@ -1,7 +1,9 @@
 """Tell protected, framework and open tables apart, and what each declaration asks for."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -19,15 +21,10 @@ from rls_perms.exceptions import ConfigurationError
 from rls_perms.framework import framework_tables
 from rls_perms.identifiers import digest
 from rls_perms.keywords import SHOWING, Command
-from rls_perms.policies.compile import (
-    Compiler,
-    key_kind,
-    permission,
-    permissions_asked,
-    role_of,
-    table_of,
-)
-from rls_perms.policies.constraint import RowSecurity, declaration
+from rls_perms.policies.arms import Arms
+from rls_perms.policies.compile import permission, permissions_asked, role_of, table_of
+from rls_perms.policies.compiled import Compiled, compiled
+from rls_perms.policies.constraint import RowSecurity, declaration, role_names
 from rls_perms.state import Definition
 from rls_perms.statements import grant_views as text
 from rls_perms.statements.grant_views import GrantTable
@@ -65,6 +62,7 @@ class _Surveyor:
     def __init__(self, connection: "BaseDatabaseWrapper", owner: str) -> None:
         self.connection = connection
         self.owner = owner
+        self.names = role_names(catalog.in_force(connection))
         self.models = [
             model
             for model in apps.get_models(include_auto_created=True)
@@ -97,10 +95,10 @@ class _Surveyor:
                 if not self._is_in_force(model, relation, declared):
                     closed.append(relation)
                 else:
-                    compiler = declared.compiler(model, self.connection, self.owner)
-                    protected.append(self._protection(compiler, relation))
-                    views |= set(self._views(compiler))
-                    policies.add(declared.definition(model, self.connection))
+                    made = compiled(model, declared, self.connection, self.owner)
+                    protected.append(self._protection(model, declared.arms, made, relation))
+                    views |= set(self._views(model, made))
+                    policies.add(made.definition)
             elif model._meta.db_table in framework.names:
                 continue
             elif _belongs_to_protected(model):
@@ -191,10 +189,11 @@ class _Surveyor:
         )
         return False
 
-    def _protection(self, compiler: Compiler, relation: Relation) -> Protection:
-        model, arms, names = compiler.model, compiler.arms, compiler.names
+    def _protection(
+        self, model: type[Model], arms: Arms, made: Compiled, relation: Relation
+    ) -> Protection:
         reads = []
-        for table, (columns, roles) in sorted(compiler.reads().items()):
+        for table, (columns, roles) in sorted(made.reads.items()):
             _refuse_unreadable(model, table, columns)
             other = self._find(Table(table))
             if other is not None:
@@ -203,55 +202,61 @@ class _Surveyor:
             relation=relation,
             permissions={permission(model, command): command for command in Command},
             ungated={
-                command: tuple(role_of(target, names) for target in arms.ungated(command))
+                command: tuple(role_of(target, self.names) for target in arms.ungated(command))
                 for command in Command
                 if arms.ungated(command)
             },
             asked=frozenset(permissions_asked(arms, model)),
             groups=frozenset(one.name for one in arms.targets if isinstance(one, Group)),
-            views=tuple(sorted(compiler.views())),
+            views=tuple(sorted(made.views)),
             reads=tuple(reads),
-            key_column=compiler.key.column,
+            key_column=str(model._meta.pk.column),
         )
 
-    def _views(self, compiler: Compiler) -> Iterator[Definition]:
-        views = compiler.views()
-        if not views:
+    def _views(self, model: type[Model], made: Compiled) -> Iterator[Definition]:
+        if made.key_kind is None:
             return
-        model = compiler.model
-        kind = key_kind(model, self.connection)
         sources = grant_sources(model)
         if any(self._find(Table(source.table)) is None for source in sources.values()):
             return
-        alias = self.connection.alias
-        content_type = _content_type(model, alias)
+        content_type = self.content_types.get(_content_type_key(model))
         if content_type is None:
             return
-        codenames = dict(
-            Permission.objects.using(alias)
-            .filter(content_type=content_type.pk)
-            .values_list("codename", "pk")
-        )
-        for view, (command, branch) in sorted(views.items()):
+        codenames = self.permissions[content_type]
+        for view, (command, branch) in sorted(made.views.items()):
             commands = SHOWING if command is Command.SELECT else (command,)
             wanted = [f"{one.action}_{model._meta.model_name}" for one in commands]
             ids = [codenames[name] for name in wanted if name in codenames]
             if not ids:
                 continue
-            made = as_text(text.view(view, kind, sources[branch], content_type.pk, ids))
-            fingerprint = digest(made, 16)
+            view_sql = as_text(text.view(view, made.key_kind, sources[branch], content_type, ids))
+            fingerprint = digest(view_sql, 16)
             comment = as_text(text.comment(view, fingerprint))
-            yield Definition(f"view {view}", fingerprint, f"{made}\n{comment}")
+            yield Definition(f"view {view}", fingerprint, f"{view_sql}\n{comment}")
+
+    @cached_property
+    def content_types(self) -> dict[tuple[str, str], Any]:
+        """The key of each content type, by label of the app and name of the model."""
+        rows = ContentType.objects.using(self.connection.alias)
+        return {(app, name): pk for app, name, pk in rows.values_list("app_label", "model", "pk")}
+
+    @cached_property
+    def permissions(self) -> defaultdict[Any, dict[str, Any]]:
+        """The keys of permissions by content type and codename."""
+        found: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
+        rows = Permission.objects.using(self.connection.alias)
+        for content_type, codename, pk in rows.values_list("content_type_id", "codename", "pk"):
+            found[content_type][codename] = pk
+        return found
 
 
-def _content_type(model: type[Model], alias: str) -> Any:
-    """The content type under which guardian keeps grants on *model*, as *alias* has it."""
-    found = ContentType.objects.using(alias)
+def _content_type_key(model: type[Model]) -> tuple[str, str]:
+    """Label and name of the content type under which guardian keeps grants on *model*."""
     if guardian_settings.GET_CONTENT_TYPE == "guardian.ctypes.get_default_content_type":
         meta = model._meta.concrete_model._meta  # type: ignore[union-attr]
-        return found.filter(app_label=meta.app_label, model=meta.model_name).first()
+        return meta.app_label, str(meta.model_name)
     wanted = get_content_type(model)
-    return found.filter(app_label=wanted.app_label, model=wanted.model).first()
+    return wanted.app_label, wanted.model
 
 
 def grant_sources(model: type[Model]) -> dict[str, GrantTable]:

@@ -1,0 +1,60 @@
+"""What declarations compile to, kept for the process: every plan asks for all of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Model
+
+from rls_perms import catalog
+from rls_perms.conf import get_settings
+from rls_perms.keywords import Command
+from rls_perms.policies.compile import key_kind, table_of
+from rls_perms.policies.constraint import RowSecurity
+from rls_perms.state import Definition
+from rls_perms.statements.grant_views import KeyKind
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+#: Far more than a project has; tests make up models and prefixes without end.
+MOST = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What a plan needs to know of one declaration."""
+
+    definition: Definition
+    #: The other tables that policies read: name -> columns, roles that read them.
+    reads: Mapping[str, tuple[set[str], set[str]]]
+    #: The views of guardian's grants that they read: name -> command, branch.
+    views: Mapping[str, tuple[Command, str]]
+    #: How guardian's text becomes a key; None without such views.
+    key_kind: KeyKind | None
+
+
+_kept: dict[tuple[Any, ...], Compiled] = {}
+
+
+def compiled(
+    model: type[Model], declared: RowSecurity, connection: "BaseDatabaseWrapper", owner: str
+) -> Compiled:
+    """Compile *declared* as ``definition`` does, once for the same values."""
+    installed = catalog.in_force(connection)
+    version = catalog.server_version(connection)
+    # The model and the declaration are compared by identity first, which is enough in practice.
+    values = (model, declared, table_of(model), installed, owner, get_settings(), version)
+    found = _kept.get(values)
+    if found is None:
+        if len(_kept) >= MOST:
+            _kept.clear()
+        compiler = declared.compiler(model, connection, owner)
+        views = compiler.views()
+        found = _kept[values] = Compiled(
+            definition=declared.written(compiler),
+            reads=compiler.reads(),
+            views=views,
+            key_kind=key_kind(model, connection) if views else None,
+        )
+    return found
