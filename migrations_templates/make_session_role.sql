@@ -31,6 +31,14 @@ BEGIN
     IF role IS NOT NULL THEN
         RETURN;
     END IF;
+    FOREACH login IN ARRAY {logins}::text[] LOOP
+        IF (SELECT count(*) FROM pg_auth_members WHERE member = quote_ident(login)::regrole) >= {most} THEN
+            RAISE EXCEPTION
+                'user % needs a session role that nobody had yet, and % is a member of % roles already',
+                asker, login, {most}
+                USING ERRCODE = 'RP005', HINT = {advice};
+        END IF;
+    END LOOP;
     mark := {mark} || to_json(found.key) || '}}';
     -- One that stood for the same before and lost everything since: it keeps its name.
     SELECT rolname INTO role

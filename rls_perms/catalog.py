@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rls_perms.conf import get_settings
 from rls_perms.exceptions import PlanError, WrongCredentials
-from rls_perms.grants import DatabaseObject, Grant, Membership
+from rls_perms.grants import DatabaseObject, Grant, Membership, RoleSetting
 from rls_perms.identifiers import SCHEMA, digest, slug
 from rls_perms.keywords import Attribute, ObjectKind, Privilege, RoleKind
 from rls_perms.roles import Role, read_mark
@@ -200,6 +200,7 @@ def actual_state(
         grants=frozenset(grant for grant in _grants(connection) if counts(grant)),
         definitions=frozenset(definitions(connection)),
         entries=frozenset(Entry(*row) for row in _rows(connection, queries.ENTRIES)),
+        settings=frozenset(RoleSetting(*row) for row in _rows(connection, queries.ROLE_SETTINGS)),
     )
 
 
@@ -231,6 +232,34 @@ def acts_for(connection: "BaseDatabaseWrapper", names: Iterable[str]) -> set[str
     """Those of *names* that the asking role may act for."""
     rows = _rows(connection, queries.ACTS_FOR, {"names": sorted(names)})
     return {name for (name,) in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """What keeps a role from being dropped."""
+
+    role: str
+    #: "" for what belongs to no database.
+    database: str
+    #: In PostgreSQL's words; None in another database, where only its own catalogs know.
+    object: str | None
+
+    def __str__(self) -> str:
+        if self.object is None:
+            return f"something in the database {self.database!r}"
+        return self.object
+
+
+def dependencies(
+    connection: "BaseDatabaseWrapper", names: Iterable[str]
+) -> dict[str, list[Dependency]]:
+    """What keeps those of *names* that are kept from being dropped, in the whole cluster."""
+    found: dict[str, list[Dependency]] = {}
+    for row in _rows(connection, queries.DEPENDENCIES, {"names": sorted(names)}):
+        one = Dependency(*row)
+        if one not in found.setdefault(one.role, []):
+            found[one.role].append(one)
+    return found
 
 
 def closed_schemas(connection: "BaseDatabaseWrapper", names: Iterable[str]) -> tuple[str, ...]:
@@ -271,6 +300,14 @@ def logins(connection: "BaseDatabaseWrapper", names: Iterable[str]) -> dict[str,
     """Those of *names* that exist."""
     rows = _rows(connection, queries.LOGINS, {"logins": list(names)})
     return {row[0]: Login(*row) for row in rows}
+
+
+def closed_parameters(
+    connection: "BaseDatabaseWrapper", names: Iterable[str], logins: Iterable[str]
+) -> list[tuple[str, str]]:
+    """Those of the parameters *names* that one of *logins* may not set, with the login."""
+    given = {"names": sorted(names), "logins": list(logins)}
+    return [(name, login) for name, login in _rows(connection, queries.CLOSED_PARAMETERS, given)]
 
 
 def current_schema(connection: "BaseDatabaseWrapper") -> str:

@@ -33,6 +33,7 @@ FRAMEWORK_APPS = ("auth", "contenttypes", "sessions", "admin", "guardian", "site
 RESERVED_ROLES = ("owner", "login", "everyone", "anonymous", "superuser", "system")
 RESERVED_ROLE_STARTS = ("can_", "tenant_")
 REFUSED_PARAMETERS = ("role", "session_authorization", "row_security")
+TRANSACTION_PARAMETERS = ("transaction_", "default_transaction_")
 # Leaves 22 of PostgreSQL's 63 bytes for "_" and the role's own name, or a hash of it.
 MAX_PREFIX_BYTES = 40
 WORD = re.compile(r"[a-z_][a-z0-9_]*")
@@ -92,10 +93,6 @@ def parse(raw: Mapping[str, Any], databases: Mapping[str, Mapping[str, Any]]) ->
     for group, group_role in values["group_roles"].items():
         for name, _ in group_role.settings:
             _check_parameter(_at("GROUP_ROLES", group, "settings"), name, values["guc_prefix"])
-        if group_role.settings:
-            given = dict(group_role.settings)
-            at = _at("GROUP_ROLES", group, "settings")
-            raise _error(at, given, "that is not in this version of rls_perms yet")
     if "LOGIN_ROLES" not in raw:
         users = (databases[alias].get("USER") for alias in values["databases"])
         values["login_roles"] = tuple(dict.fromkeys(user for user in users if user))
@@ -149,6 +146,9 @@ def _check_no_assumed_role(alias: str, options: Mapping[str, Any]) -> None:
 
 
 def _check_parameter(at: str, name: str, guc_prefix: str) -> None:
+    if name.startswith(TRANSACTION_PARAMETERS):
+        why = "a transaction that has begun cannot take it back when the context is left"
+        raise ConfigurationError(f"{at} sets {name!r}, but {why}. Remove it.")
     if name in REFUSED_PARAMETERS or f"{name}.".startswith(f"{guc_prefix}."):
         why = "it says who the session is and what it may see, which rls_perms decides"
         raise ConfigurationError(f"{at} sets {name!r}, but {why}. Remove it.")

@@ -42,10 +42,12 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What the database answered for a context: the role, and the user that policies see."""
+    """What the database answered for a context: its role, and the user that policies see."""
 
     role: str
     user: str
+    #: Parameters that go along with the role.
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True, eq=False)

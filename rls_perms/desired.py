@@ -1,10 +1,10 @@
 """What a database should hold, from settings, Django's auth tables and declarations."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from rls_perms.exceptions import PlanError
-from rls_perms.grants import DatabaseObject, Grant, Membership
+from rls_perms.grants import DatabaseObject, Grant, Membership, RoleSetting
 from rls_perms.identifiers import SCHEMA, shortened
 from rls_perms.keywords import FIXED_ROLES, Command, ObjectKind, Privilege, RoleKind
 from rls_perms.roles import Role, RoleNames, session_name
@@ -82,6 +82,8 @@ class Wanted:
     auth: Auth
     tables: Tables
     logins: tuple[str, ...]
+    #: Group -> parameters that are set along with its role, in the order of settings.
+    settings: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     definitions: frozenset[Definition] = frozenset()
     #: Whether this is a test database, with roles that stand in for owner and login.
     is_test: bool = False
@@ -134,6 +136,7 @@ class _Builder:
             grants=frozenset(one for one in self.grants if not self._covered(one)),
             definitions=self.wanted.definitions,
             entries=frozenset(self.entries),
+            settings=frozenset(self._role_settings()),
         )
 
     # Roles
@@ -283,6 +286,11 @@ class _Builder:
         ids = self.wanted.auth.permission_ids
         keys = {f"g{key}" for key in held} | {f"p{ids[one]}" for one in permissions if one in ids}
         return ",".join(sorted(keys & parts.keys()))
+
+    def _role_settings(self) -> Iterator[RoleSetting]:
+        for position, (group, parameters) in enumerate(self.wanted.settings.items()):
+            for name, value in parameters:
+                yield RoleSetting(self.names.group(group), name, value, position)
 
     # Privileges
 

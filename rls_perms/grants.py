@@ -1,4 +1,4 @@
-"""What a role is granted: privileges on objects, memberships in other roles."""
+"""What a role is given: privileges on objects, memberships in other roles, parameters."""
 
 from dataclasses import dataclass
 
@@ -65,3 +65,20 @@ class Membership:
 
     def __str__(self) -> str:
         return f"{self.member} in {self.role}"
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class RoleSetting:
+    """
+    A parameter that is set along with a role, for the rest of the transaction.
+
+    Of several groups of one user that set the same, the one of the last *position* counts.
+    """
+
+    role: str
+    name: str
+    value: str
+    position: int
+
+    def __str__(self) -> str:
+        return f"{self.name} to {self.value!r} for {self.role}"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from rls_perms.exceptions import PlanError
-from rls_perms.grants import DatabaseObject, Grant, Membership
+from rls_perms.grants import DatabaseObject, Grant, Membership, RoleSetting
 from rls_perms.keywords import Attribute, Privilege, RoleKind
 from rls_perms.roles import Role
 from rls_perms.state import Definition, Entry, State
@@ -30,6 +30,16 @@ class CreateRole:
 
     def __str__(self) -> str:
         return f"create {self.role}"
+
+
+@dataclass(frozen=True, slots=True)
+class DropRole:
+    """Drop a role that stands for nothing any more."""
+
+    role: Role
+
+    def __str__(self) -> str:
+        return f"drop {self.role}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +145,30 @@ class Forget:
         return f"forget {self.entry}"
 
 
+@dataclass(frozen=True, slots=True)
+class SetParameter:
+    """Have a parameter set along with a role."""
+
+    setting: RoleSetting
+
+    def __str__(self) -> str:
+        return f"set {self.setting}"
+
+
+@dataclass(frozen=True, slots=True)
+class ResetParameter:
+    """Set a parameter along with a role no longer."""
+
+    setting: RoleSetting
+
+    def __str__(self) -> str:
+        return f"reset {self.setting.name} for {self.setting.role}"
+
+
 Change = (
     RenameRole
     | CreateRole
+    | DropRole
     | MarkRole
     | ResetRole
     | AddMembership
@@ -147,6 +178,8 @@ Change = (
     | Define
     | Record
     | Forget
+    | SetParameter
+    | ResetParameter
 )
 
 
@@ -170,13 +203,14 @@ class Plan:
 NOTHING = Plan()
 
 
-def diff(actual: State, desired: State) -> Plan:
+def diff(actual: State, desired: State, *, prune: bool = False) -> Plan:
     """
     Return the plan that turns *actual* into *desired*.
 
-    A role must have its name and exist before it is granted anything, hence the order:
-    rename, revoke, create, mark, define, grant, record. Roles that nothing asks for lose all
-    that they were granted and stay.
+    A role must have its name and exist before it is granted anything, and must be granted
+    nothing before it is dropped, hence the order: rename, revoke, create, mark, define,
+    grant, record, drop. Roles that nothing asks for lose all that they were granted; they stay
+    unless *prune* says to drop them.
 
     Raises PlanError where a wanted name belongs to a role that is not ours.
     """
@@ -185,6 +219,7 @@ def diff(actual: State, desired: State) -> Plan:
     actual = _renamed(actual, {rename.old: rename.new for rename in renames})
     revoked = actual.grants - desired.grants
     known = {role.name: role for role in actual.roles}
+    wanted = {role.name for role in desired.roles}
     wanted_memberships = {_without_grantor(one) for one in desired.memberships}
     present_memberships = {_without_grantor(one) for one in actual.memberships}
     changes: list[Change] = [
@@ -196,6 +231,7 @@ def diff(actual: State, desired: State) -> Plan:
         ),
         *(RevokePrivileges(*parts) for parts in _grouped(revoked)),
         *(Forget(entry) for entry in sorted(actual.entries - desired.entries)),
+        *(ResetParameter(one) for one in sorted(actual.settings - desired.settings)),
         *(CreateRole(role) for role in sorted(desired.roles) if role.name not in known),
         *(
             MarkRole(role)
@@ -210,6 +246,8 @@ def diff(actual: State, desired: State) -> Plan:
             for parts in _grouped(desired.grants - _left(actual.grants, revoked))
         ),
         *(Record(entry) for entry in sorted(desired.entries - actual.entries)),
+        *(SetParameter(one) for one in sorted(desired.settings - actual.settings)),
+        *(DropRole(role) for role in sorted(actual.roles) if prune and role.name not in wanted),
     ]
     return Plan(tuple(changes))
 
@@ -264,7 +302,7 @@ def _renamed(state: State, names: dict[str, str]) -> State:
             replace(one, role=new(one.role), member=new(one.member)) for one in state.memberships
         ),
         grants=frozenset(replace(one, role=new(one.role)) for one in state.grants),
-        # Not the entries: the map holds names as text, which no ALTER ROLE changes.
+        # Not entries and settings: these tables hold names as text, which no ALTER ROLE changes.
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rls_perms.grants import Grant, Membership
+from rls_perms.grants import Grant, Membership, RoleSetting
 from rls_perms.roles import Role
 
 
@@ -39,7 +39,7 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Roles, memberships and grants of one project in one database."""
+    """Roles, memberships, grants and role settings of one project in one database."""
 
     roles: frozenset[Role] = field(default_factory=frozenset)
     memberships: frozenset[Membership] = field(default_factory=frozenset)
@@ -50,3 +50,4 @@ class State:
     elsewhere: frozenset[Role] = field(default_factory=frozenset)
     definitions: frozenset[Definition] = field(default_factory=frozenset)
     entries: frozenset[Entry] = field(default_factory=frozenset)
+    settings: frozenset[RoleSetting] = field(default_factory=frozenset)

@@ -86,6 +86,10 @@ class Deployment:
 
     def manage(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """A command of manage.py in a process of its own, with other settings."""
+        return self.python("-m", "django", *arguments, **environment)
+
+    def python(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Python in a process of its own, with the settings of this deployment."""
         run, _, worker = self.name.removeprefix("rls_").rpartition("_")
         own = {
             "DJANGO_SETTINGS_MODULE": "tests.settings",
@@ -93,7 +97,7 @@ class Deployment:
             "PYTEST_XDIST_WORKER": worker,
         }
         return subprocess.run(
-            [sys.executable, "-m", "django", *arguments],
+            [sys.executable, *arguments],
             cwd=ROOT,
             env={**os.environ, **own, **environment},
             capture_output=True,

@@ -313,11 +313,19 @@ def test_a_group_maps_to_a_role():
     }
 
 
-def test_settings_of_a_role_are_refused_rather_than_ignored():
-    message = refusal(with_parameters({"statement_timeout": "5s"}))
+def test_parameters_of_a_role_are_text():
+    conf = parse(with_parameters({"statement_timeout": "5s", "work_mem": 1024}), DATABASES)
 
-    assert """["settings"] is {'statement_timeout': '5s'}""" in message
-    assert "not in this version of rls_perms yet" in message
+    clerks = conf.group_roles["Clerks"]
+    assert clerks.settings == (("statement_timeout", "5s"), ("work_mem", "1024"))
+
+
+@pytest.mark.parametrize("name", ["transaction_read_only", "default_transaction_isolation"])
+def test_a_parameter_that_cannot_be_taken_back_is_refused(name):
+    message = refusal(with_parameters({name: "on"}))
+
+    assert f'RLS_PERMS["GROUP_ROLES"]["Clerks"]["settings"] sets {name!r}' in message
+    assert "cannot take it back when the context is left" in message
 
 
 @pytest.mark.parametrize("group", ["", " ", None, 1])
@@ -441,7 +449,7 @@ def test_the_prefix_that_is_refused_is_the_one_in_force():
     message = refusal({**with_parameters({"acme.user_id": "1"}), "GUC_PREFIX": "acme"})
 
     assert "sets 'acme.user_id'" in message
-    assert "not in this version" in refusal(with_parameters({"acme.user_id": "1"}))
+    assert parse(with_parameters({"acme.user_id": "1"}), DATABASES).group_roles
 
 
 @override_settings(RLS_PERMS={"ROLE_PREFIX": "acme"})

@@ -1,7 +1,5 @@
 """sync_pg_roles makes the database what settings, groups and permissions say, and no more."""
 
-import threading
-
 import pytest
 from django.contrib.auth.models import Group
 from django.core.management.base import CommandError
@@ -13,6 +11,7 @@ from rls_perms.exceptions import PermissionDenied
 from tests import deployments, people
 from tests.deployments import sync_pg_roles, written
 from tests.office.models import Ticket
+from tests.threads import at_once
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +123,7 @@ def test_check_changes_nothing(deployment, clerks):
     said = sync_pg_roles(check=True)
 
     assert (said.status, deployment.snapshot()) == (1, before)
-    assert "1 changes are pending. Run sync_pg_roles." in said.err
+    assert "Pending: 1 change. Run sync_pg_roles." in said.err
 
 
 def test_check_exits_with_1_from_a_shell(deployment, clerks):
@@ -639,28 +638,6 @@ def test_a_database_that_another_ones_prefix_fits_is_refused(deployment):
 # Several at once
 
 
-def at_once(*runs):
-    """Run all in threads of their own; return what each ended with."""
-    ends = [None] * len(runs)
-    start = threading.Barrier(len(runs))
-
-    def one(number, run):
-        start.wait()
-        try:
-            ends[number] = run()
-        except Exception as error:  # noqa: BLE001 - shown by the test
-            ends[number] = repr(error)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=one, args=(*pair,)) for pair in enumerate(runs)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return ends
-
-
 def test_six_syncs_at_once_end_well_in_one_state(deployment):
     for number in range(8):
         people.group(f"Group {number}", "office.view_ticket")
@@ -692,24 +669,3 @@ def test_the_first_use_by_six_at_once_makes_one_role(deployment, newcomer):
 
     assert ends == [deployment.role("clerk_manager")] * 6
     assert sync_pg_roles(check=True).status == 0
-
-
-def sync_of(deployment, *arguments):
-    return deployment.manage("sync_pg_roles", *arguments).returncode
-
-
-def test_syncs_of_two_databases_of_one_cluster_do_not_meet(deployment):
-    with deployments.empty() as other:
-        deployments.migrate()
-        processes = []
-        for one in (deployment, other) * 3:
-            for number in range(3):
-                one.as_boss(
-                    "INSERT INTO auth_group (name) VALUES (%s)", f"{len(processes)} {number}"
-                )
-            processes.append(one)
-        ends = at_once(*[lambda one=one: sync_of(one) for one in processes])
-        checked = [sync_of(one, "--check") for one in (deployment, other)]
-
-    assert ends == [0] * 6
-    assert checked == [0, 0]

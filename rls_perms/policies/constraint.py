@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.db import DEFAULT_DB_ALIAS
@@ -159,12 +160,18 @@ class RowSecurity(BaseConstraint):
         )
 
     def definition(self, model: type[Model], connection: "BaseDatabaseWrapper") -> Definition:
-        """The SQL of the declaration, and a digest of it that is kept with the policies."""
+        """
+        The SQL of the declaration, and a digest of it that is kept with the policies.
+
+        It closes the table first: what roles held was for another declaration.
+        """
         asking = catalog.check_credentials(connection)
-        return self.written(self.compiler(model, connection, asking.installed_by or asking.name))
+        made = self.written(self.compiler(model, connection, asking.installed_by or asking.name))
+        closed = as_text(text.close_table(table_of(model), get_settings().login_roles))
+        return replace(made, sql=f"{closed}\n{made.sql}")
 
     def written(self, compiler: Compiler) -> Definition:
-        """What *compiler* makes of the declaration, as ``definition`` says."""
+        """What *compiler* makes of the declaration, for a sync, which keeps the table open."""
         model, table = compiler.model, compiler.table
         made = as_text(joined(self._statements(compiler), "\n"))
         fingerprint = digest(made, 16)
@@ -183,7 +190,6 @@ class RowSecurity(BaseConstraint):
                 text.ensure_role(name, str(mark))
                 for name, mark in roles_named(compiler.arms, model, compiler.names).items()
             ),
-            text.close_table(table, get_settings().login_roles),
             text.enable_row_security(table),
             text.drop_policies(table),
             *(empty_view(view, key_kind(model, compiler.connection)) for view in compiler.views()),

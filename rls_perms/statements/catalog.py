@@ -69,6 +69,10 @@ SELECT rolname::text
  WHERE rolname = ANY (%(names)s) AND pg_catalog.pg_has_role(current_user, oid, 'USAGE')
 """
 
+ROLE_SETTINGS = """
+SELECT role, name, value, position FROM rls_perms.role_setting
+"""
+
 ENTRIES = """
 SELECT kind, key, role FROM rls_perms.role_map
 """
@@ -225,6 +229,53 @@ SELECT role.rolname::text, role.rolsuper, role.rolbypassrls, role.rolinherit, ro
        ), 'MEMBER')
   FROM pg_catalog.pg_roles AS role
  WHERE role.rolname = ANY (%(logins)s)
+"""
+
+# Parameters that only a superuser sets, or who was granted to SET them, and who was not.
+CLOSED_PARAMETERS = """
+SELECT parameter.name, login.name
+  FROM pg_catalog.pg_settings AS parameter
+ CROSS JOIN pg_catalog.unnest(%(logins)s::text[]) AS login (name)
+ WHERE parameter.name = ANY (%(names)s) AND parameter.context = 'superuser'
+   AND NOT pg_catalog.has_parameter_privilege(login.name, parameter.name, 'SET')
+"""
+
+# What would stop DROP ROLE, in any database of the cluster: what roles own, policies that name
+# them, and privileges but those in this database that a sync takes back by itself.
+DEPENDENCIES = """
+SELECT role.rolname::text, coalesce(database.datname::text, ''),
+       CASE WHEN dependency.dbid = 0 OR database.datname = pg_catalog.current_database()
+            THEN pg_catalog.pg_describe_object(
+                     dependency.classid, dependency.objid, dependency.objsubid
+                 )
+       END
+  FROM pg_catalog.pg_shdepend AS dependency
+  JOIN pg_catalog.pg_roles AS role ON role.oid = dependency.refobjid
+  LEFT JOIN pg_catalog.pg_database AS database ON database.oid = dependency.dbid
+  LEFT JOIN pg_catalog.pg_class AS relation
+    ON dependency.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+   AND relation.oid = dependency.objid
+   AND relation.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+  LEFT JOIN pg_catalog.pg_namespace AS schema
+    ON dependency.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+   AND schema.oid = dependency.objid
+  LEFT JOIN pg_catalog.pg_proc AS function
+    ON dependency.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+   AND function.oid = dependency.objid
+   AND function.pronamespace = 'rls_perms'::pg_catalog.regnamespace
+ WHERE dependency.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass
+   AND role.rolname = ANY (%(names)s)
+   AND NOT (
+           coalesce(database.datname = pg_catalog.current_database(), false)
+           AND dependency.deptype = 'a'
+           AND coalesce(
+                   pg_catalog.pg_has_role(
+                       coalesce(relation.relowner, schema.nspowner, function.proowner), 'USAGE'
+                   ),
+                   false
+               )
+       )
+ ORDER BY 1, 2, 3
 """
 
 LOCK = """

@@ -8,6 +8,7 @@ from rls_perms import plan
 from rls_perms.grants import DatabaseObject, Membership
 from rls_perms.keywords import ObjectKind
 from rls_perms.statements.render import identifiers, joined, qualified
+from rls_perms.statements.render import text as as_text
 
 #: The first PostgreSQL that keeps INHERIT and SET with each membership.
 MEMBERSHIP_OPTIONS = 160000
@@ -32,6 +33,11 @@ def _(change: plan.CreateRole, server_version: int) -> sql.Composed:
     return sql.SQL("CREATE ROLE {} NOLOGIN; COMMENT ON ROLE {} IS {}").format(
         name, name, sql.Literal(str(change.role.mark))
     )
+
+
+@statement.register
+def _(change: plan.DropRole, server_version: int) -> sql.Composed:
+    return sql.SQL("DROP ROLE {}").format(sql.Identifier(change.role.name))
 
 
 @statement.register
@@ -104,6 +110,33 @@ def _(change: plan.Forget, server_version: int) -> sql.Composed:
     return sql.SQL("DELETE FROM rls_perms.role_map WHERE kind = {} AND key = {}").format(
         sql.Literal(change.entry.kind), sql.Literal(change.entry.key)
     )
+
+
+@statement.register
+def _(change: plan.SetParameter, server_version: int) -> sql.Composed:
+    one = change.setting
+    values = joined(sql.Literal(value) for value in (one.role, one.name, one.value, one.position))
+    return sql.SQL(
+        "INSERT INTO rls_perms.role_setting (role, name, value, position) VALUES ({})"
+    ).format(values)
+
+
+@statement.register
+def _(change: plan.ResetParameter, server_version: int) -> sql.Composed:
+    return sql.SQL("DELETE FROM rls_perms.role_setting WHERE role = {} AND name = {}").format(
+        sql.Literal(change.setting.role), sql.Literal(change.setting.name)
+    )
+
+
+def script(changes: plan.Plan, server_version: int) -> str:
+    """All changes as one transaction, each under its sentence: to be pasted into psql."""
+    if not changes:
+        return "-- Nothing to do.\n"
+    lines = ["BEGIN;"]
+    for change in changes:
+        text = as_text(statement(change, server_version)).rstrip().removesuffix(";")
+        lines += ["", *(f"-- {line}" for line in str(change).splitlines()), f"{text};"]
+    return "\n".join([*lines, "", "COMMIT;", ""])
 
 
 def membership_options(membership: Membership, server_version: int) -> sql.SQL:

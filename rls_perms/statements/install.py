@@ -6,6 +6,7 @@ from psycopg import sql
 
 from rls_perms.grants import Membership
 from rls_perms.keywords import RoleKind
+from rls_perms.limits import ADVICE, MOST
 from rls_perms.roles import Mark, fixed_name
 from rls_perms.statements.changes import membership_options
 from rls_perms.statements.render import qualified, template
@@ -18,6 +19,7 @@ LOGIN_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("session_role", ("text", "text")),
     ("make_session_role", ("text", "text")),
     ("named_role", ("text",)),
+    ("role_settings", ("text",)),
 )
 
 #: What policies call.
@@ -81,7 +83,7 @@ def remember_functions(digest: str) -> sql.Composed:
 
 
 def functions(wanted: Installed) -> list[sql.Composed]:
-    """Every function, in an order in which each finds what it calls."""
+    """Every function, in an order in which each finds what it needs."""
     prefix = sql.Literal(wanted.prefix)
     return [
         template(
@@ -103,10 +105,15 @@ def functions(wanted: Installed) -> list[sql.Composed]:
             mark=sql.Literal(_mark_of_session(wanted)),
             everyone=sql.Literal(fixed_name(wanted.prefix, RoleKind.EVERYONE)),
             logins=sql.Literal(list(wanted.logins)),
+            most=sql.Literal(MOST),
+            advice=sql.Literal(ADVICE),
             part_options=_options(inherit=True, set_role=False, version=wanted.server_version),
             login_options=_options(inherit=False, set_role=True, version=wanted.server_version),
         ),
         template("named_role", prefix=prefix),
+        # Here and not among the tables: an older installation lacks it.
+        template("create_role_setting"),
+        template("role_settings"),
         template("drop_policies"),
         template("close_table"),
         template("policy_digest"),

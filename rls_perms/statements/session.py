@@ -7,24 +7,37 @@ from psycopg import sql
 
 #: Find the role and the user of a context, and take both on, in one statement.
 _RESOLVE = """\
-SELECT pg_catalog.set_config('role', found.role, true),
+SELECT {settings},
+       pg_catalog.set_config('role', found.role, true),
        pg_catalog.set_config({user_setting}, found.user_id, true),
        found.role, found.user_id,
        right(found.role, 7) = '_system' AND found.role = rls_perms.named_role('system')
   FROM rls_perms.{function}({asker}, {tenant}) AS found"""
 
+#: Set what goes along with the role, before it is taken on: the login may be allowed more.
+_SETTINGS = """\
+(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+            one.name, one.value, pg_catalog.set_config(one.name, one.value, true)))
+   FROM rls_perms.role_settings(found.role) AS one)"""
+
 _NAMED = """\
-SELECT pg_catalog.set_config('role', found.role, true),
+SELECT {settings},
+       pg_catalog.set_config('role', found.role, true),
        pg_catalog.set_config({user_setting}, '', true),
        found.role, '', false
   FROM rls_perms.named_role({short}) AS found (role)"""
 
 
 def resolve(
-    asker: str | None, tenant: str | None, user_setting: str, *, make: bool
+    asker: str | None, tenant: str | None, user_setting: str, *, make: bool, settings: bool
 ) -> sql.Composed:
-    """Become the session role of *asker*; with *make*, make it if it is missing."""
+    """
+    Become the session role of *asker*; with *make*, make it if it is missing.
+
+    With *settings*, set the parameters that go along with it, and answer them first.
+    """
     return sql.SQL(_one_line(_RESOLVE)).format(
+        settings=_settings(settings),
         user_setting=sql.Literal(user_setting),
         function=sql.Identifier("make_session_role" if make else "session_role"),
         asker=sql.Literal(asker),
@@ -37,10 +50,16 @@ def _one_line(statement: LiteralString) -> LiteralString:
     return " ".join(statement.split())
 
 
-def become_named(short: str, user_setting: str) -> sql.Composed:
-    """Become a role of this project by its short name."""
+def _settings(wanted: bool) -> sql.SQL:
+    return sql.SQL(_one_line(_SETTINGS) if wanted else "NULL")
+
+
+def become_named(short: str, user_setting: str, *, settings: bool) -> sql.Composed:
+    """Become a role of this project by its short name; *settings* as ``resolve`` has it."""
     return sql.SQL(_one_line(_NAMED)).format(
-        user_setting=sql.Literal(user_setting), short=sql.Literal(short)
+        settings=_settings(settings),
+        user_setting=sql.Literal(user_setting),
+        short=sql.Literal(short),
     )
 
 
@@ -55,11 +74,30 @@ def set_local(name: str, value: str) -> sql.Composed:
     return sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(*name.split(".")), sql.Literal(value))
 
 
-def put_back(role: str | None, settings: Iterable[str]) -> sql.Composed:
-    """Become *role* and clear *settings* for the session; None is the login itself."""
+def set_parameters(settings: Iterable[tuple[str, str]]) -> sql.Composed:
+    """Set parameters for the rest of the transaction; a value may be a list, as a search_path."""
+    calls = (
+        sql.SQL("pg_catalog.set_config({}, {}, true)").format(sql.Literal(name), sql.Literal(value))
+        for name, value in settings
+    )
+    return sql.SQL("SELECT {}").format(sql.SQL(", ").join(list(calls)))
+
+
+def reset_parameter(name: str) -> sql.Composed:
+    """Give a parameter the session's own value for the rest of the transaction."""
+    return sql.SQL("SET LOCAL {} TO DEFAULT").format(sql.Identifier(*name.split(".")))
+
+
+def put_back(role: str | None, settings: Iterable[str], parameters: Iterable[str]) -> sql.Composed:
+    """
+    Become *role* and clear *settings* for the session; None is the login itself.
+
+    *parameters* that a context set for the transaction get the session's own values.
+    """
     name = sql.SQL("NONE") if role is None else sql.Identifier(role)
     cleared = (sql.SQL("SET {} = ''").format(sql.Identifier(*one.split("."))) for one in settings)
-    return sql.SQL("; ").join([sql.SQL("SET ROLE {}").format(name), *cleared])
+    reset = (reset_parameter(one) for one in parameters)
+    return sql.SQL("; ").join([sql.SQL("SET ROLE {}").format(name), *cleared, *reset])
 
 
 def make_session_role(asker: str, tenant: str | None) -> sql.Composed:

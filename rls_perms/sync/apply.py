@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,13 @@ from rls_perms import catalog
 from rls_perms.conf import get_settings
 from rls_perms.desired import Wanted, desired_state
 from rls_perms.exceptions import PlanError, WrongCredentials
+from rls_perms.limits import MANY, MANY_BEFORE_16, check_limits
 from rls_perms.plan import (
     NOTHING,
     AddMembership,
     Change,
     CreateRole,
+    DropRole,
     MarkRole,
     Plan,
     RemoveMembership,
@@ -33,6 +35,7 @@ from rls_perms.statements.render import text as as_text
 from rls_perms.sync.auth import read_auth
 from rls_perms.sync.credentials import check_logins, lacks_createrole
 from rls_perms.sync.install import wanted_functions
+from rls_perms.sync.parameters import check_parameters
 from rls_perms.sync.tables import Survey, survey
 
 if TYPE_CHECKING:
@@ -45,18 +48,27 @@ ATTEMPTS = 10
 ROUNDS = 3
 
 
+#: Called with the number of changes that are done, of how many, and the one that comes next.
+Progress = Callable[[int, int, Change], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a sync did, or would do, and what a person should know."""
 
     plan: Plan
     warnings: tuple[str, ...]
-    #: What only another role may take back, since that one granted it.
+    #: What could not be done: only another role may take it back, or something needs the role.
     left: Plan = NOTHING
 
 
-def plan(connection: "BaseDatabaseWrapper") -> Outcome:
-    """What there is to do; changes nothing. Raises PlanError, WrongCredentials."""
+def plan(connection: "BaseDatabaseWrapper", *, prune: bool = False) -> Outcome:
+    """
+    What there is to do; changes nothing. Raises PlanError, WrongCredentials.
+
+    With *prune*, roles that stand for nothing are dropped, unless anything in the cluster still
+    needs them.
+    """
     role = catalog.check_credentials(connection)
     installed = catalog.installation(connection)
     if installed is None:
@@ -65,11 +77,15 @@ def plan(connection: "BaseDatabaseWrapper") -> Outcome:
             "credentials first."
         )
     with catalog.as_installed(installed):
-        return _plan(connection, role, installed)
+        return _plan(connection, role, installed, prune=prune)
 
 
 def _plan(
-    connection: "BaseDatabaseWrapper", role: catalog.CurrentRole, installed: catalog.Installation
+    connection: "BaseDatabaseWrapper",
+    role: catalog.CurrentRole,
+    installed: catalog.Installation,
+    *,
+    prune: bool,
 ) -> Outcome:
     tables = survey(connection, role.installed_by or role.name)
     is_test = bool(connection.settings_dict.get(catalog.TEST_DATABASE))
@@ -88,35 +104,50 @@ def _plan(
         auth=auth,
         tables=tables.tables,
         logins=logins,
+        settings={name: one.settings for name, one in get_settings().group_roles.items()},
         definitions=frozenset({wanted_functions(connection), *tables.definitions}),
         is_test=is_test,
         tester=role.session if is_test and not session.superuser else None,
         tester_inherits=session.inherits and not has_options,
         has_options=has_options,
     )
-    found = diff(actual, desired_state(wanted, actual))
-    left = _out_of_reach(connection, found, version)
+    desired = desired_state(wanted, actual)
+    many = MANY if has_options else MANY_BEFORE_16
+    crowded = tuple(check_limits(desired.memberships, logins, many))
+    found = diff(actual, desired, prune=prune)
+    check_parameters(connection, found, logins)
+    left = {
+        **{one: _left_over(one, version) for one in _out_of_reach(connection, found, version)},
+        **_still_needed(connection, found),
+    }
     done = Plan(tuple(change for change in found if change not in left))
-    warnings = [*_warnings(wanted, tables), *(_left_over(one, version) for one in left)]
+    warnings = [*_warnings(wanted, tables), *crowded, *left.values()]
     return Outcome(done, tuple(warnings), Plan(tuple(left)))
 
 
-def sync(connection: "BaseDatabaseWrapper") -> Outcome:
+def sync(
+    connection: "BaseDatabaseWrapper",
+    *,
+    prune: bool = False,
+    progress: Progress = lambda done, of, change: None,
+) -> Outcome:
     """
     Apply what there is to do, in one transaction; with nothing to do, send nothing.
+
+    *prune* is as ``plan`` has it; *progress* is called before each change.
 
     Roles belong to the cluster, so another database may be at it too: then the difference
     is taken again. Raises PlanError, WrongCredentials.
     """
     for attempt in range(ATTEMPTS):
-        outcome = plan(connection)
+        outcome = plan(connection, prune=prune)
         if not outcome.plan:
             return outcome
         _check_may_make_roles(connection, outcome.plan)
         try:
             with transaction.atomic(using=connection.alias):
                 catalog.lock(connection, LOCK)
-                return _converge(connection)
+                return _converge(connection, prune, progress)
         except Error as error:
             cause = error.__cause__
             known = isinstance(cause, psycopg.Error) and cause.sqlstate in CONCURRENT
@@ -127,7 +158,7 @@ def sync(connection: "BaseDatabaseWrapper") -> Outcome:
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def _converge(connection: "BaseDatabaseWrapper") -> Outcome:
+def _converge(connection: "BaseDatabaseWrapper", prune: bool, progress: Progress) -> Outcome:
     """
     Apply until nothing is left: REVOKE may take along what was granted further.
 
@@ -135,10 +166,10 @@ def _converge(connection: "BaseDatabaseWrapper") -> Outcome:
     """
     done: list[Change] = []
     for _ in range(ROUNDS):
-        outcome = plan(connection)
+        outcome = plan(connection, prune=prune)
         if not outcome.plan:
             return replace(outcome, plan=Plan(tuple(done)))
-        _execute(connection, outcome.plan)
+        _execute(connection, outcome.plan, progress)
         done += outcome.plan
     raise PlanError(
         f"PostgreSQL took these changes {ROUNDS} times and they still had no effect: "
@@ -146,10 +177,11 @@ def _converge(connection: "BaseDatabaseWrapper") -> Outcome:
     )
 
 
-def _execute(connection: "BaseDatabaseWrapper", changes: Plan) -> None:
+def _execute(connection: "BaseDatabaseWrapper", changes: Plan, progress: Progress) -> None:
     version = catalog.server_version(connection)
     with connection.cursor() as cursor:
-        for change in changes:
+        for done, change in enumerate(changes):
+            progress(done, len(changes), change)
             text = as_text(statement(change, version))
             try:
                 cursor.execute(text)
@@ -183,6 +215,21 @@ def _out_of_reach(connection: "BaseDatabaseWrapper", changes: Plan, version: int
     ]
 
 
+def _still_needed(connection: "BaseDatabaseWrapper", changes: Plan) -> dict[Change, str]:
+    """The roles that PostgreSQL would not drop, each with a warning that says what needs it."""
+    drops = {change.role.name: change for change in changes if isinstance(change, DropRole)}
+    if not drops:
+        return {}
+    return {
+        drops[name]: (
+            f"The role {name!r} stands for nothing, but {', '.join(map(str, needed))} still needs "
+            f"it, so it stays. Run there: REASSIGN OWNED BY {name} TO CURRENT_USER; "
+            f"DROP OWNED BY {name}; then sync_pg_roles --prune again."
+        )
+        for name, needed in catalog.dependencies(connection, drops).items()
+    }
+
+
 def _grantor(change: Change, version: int) -> str:
     if isinstance(change, RevokePrivileges):
         return change.grantor
@@ -202,7 +249,15 @@ def _check_may_make_roles(connection: "BaseDatabaseWrapper", changes: Plan) -> N
     role = catalog.current_role(connection)
     if role.create_role or role.superuser:
         return
-    of_roles = (CreateRole, RenameRole, MarkRole, ResetRole, AddMembership, RemoveMembership)
+    of_roles = (
+        CreateRole,
+        DropRole,
+        RenameRole,
+        MarkRole,
+        ResetRole,
+        AddMembership,
+        RemoveMembership,
+    )
     version = catalog.server_version(connection)
     needed = [as_text(statement(one, version)) for one in changes if isinstance(one, of_roles)]
     if needed:

@@ -39,8 +39,8 @@ from rls_perms.testing import bare_login
 CONCURRENT = ("XX000", "23505", "42710", "42704")
 ATTEMPTS = 5
 
-#: No role of that name; and no role for a user, in a transaction that may not make one.
-NO_SUCH_ROLE = ("RP002", "RP004")
+#: No role of that name; no role for a user, in a transaction that may not make one; too many.
+NO_SUCH_ROLE = ("RP002", "RP004", "RP005")
 
 
 class _Driver(ModuleType):
@@ -163,6 +163,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             wanted=self._wanted,
             alias=self.alias,
             guc_prefix=get_settings().guc_prefix,
+            has_settings=any(one.settings for one in get_settings().group_roles.values()),
             base=Plain(self.test_owner),
             make_apart=None if self.is_test else self._make_session_role,
             follow=self._follow if self.is_test else None,

@@ -5,6 +5,7 @@ psycopg's private methods are its only seam for this: ``_start_query``, ``_execu
 and ``_check_results`` are overridden here and tested on each supported version.
 """
 
+import json
 import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -94,6 +95,8 @@ class Roles:
     wanted: Callable[[], Wanted]
     alias: str
     guc_prefix: str
+    #: Whether parameters may go along with a role.
+    has_settings: bool
     #: What a transaction starts as: the login, or in tests the owner.
     base: Plain
     #: Make a missing role over a connection of its own; None in tests, where it would wait.
@@ -108,6 +111,12 @@ class Roles:
     @property
     def tenant_setting(self) -> str:
         return f"{self.guc_prefix}.tenant_id"
+
+    def clears(self, name: str) -> sql.Composed:
+        """The statement that takes back what a context set."""
+        if name.startswith(f"{self.guc_prefix}."):
+            return text.set_local(name, "")
+        return text.reset_parameter(name)
 
     def unsettled_by(self, tag: bytes, query: bytes) -> bool:
         """Whether a statement may have set a role or a setting of ours by itself."""
@@ -215,9 +224,10 @@ class RoleConnection(psycopg.Connection[Any]):
             return
         roles = self._ours
         names = {roles.user_setting, roles.tenant_setting, *self._ever_touched}
+        parameters = self._standing - names
         with self.lock:
-            put_back = text.put_back(roles.base.role, sorted(names)).as_bytes(self)
-            self._raise_if_failed(self.wait(self._exchange(put_back)))
+            put_back = text.put_back(roles.base.role, sorted(names), sorted(parameters))
+            self._raise_if_failed(self.wait(self._exchange(put_back.as_bytes(self))))
         self._astray = False
         if self.pgconn.transaction_status == IDLE:
             self._start_over()
@@ -341,7 +351,7 @@ class RoleConnection(psycopg.Connection[Any]):
     def _become_plain(self, prefix: Prefix, wanted: Plain) -> None:
         self._add(prefix, text.set_local_role(wanted.role))
         for name in sorted(self._standing):
-            self._add(prefix, text.set_local(name, ""))
+            self._add(prefix, self._ours.clears(name))
         prefix.standing = frozenset()
 
     def _become(self, prefix: Prefix, wanted: Entered, *, fresh: bool) -> None:
@@ -354,30 +364,39 @@ class RoleConnection(psycopg.Connection[Any]):
             # A session role may not resolve another, nor may it see what it is called.
             self._add(prefix, text.set_local_role(roles.base.role))
         for name in sorted(self._standing - settings.keys() - {roles.user_setting}):
-            self._add(prefix, text.set_local(name, ""))
+            self._add(prefix, roles.clears(name))
         for name, value in sorted(settings.items()):
             self._add(prefix, text.set_local(name, value))
+        prefix.standing = frozenset({*settings, roles.user_setting})
+        self._ever_touched |= prefix.standing
         if known is not None:
+            if known.settings:
+                self._add(prefix, text.set_parameters(known.settings))
+                prefix.standing |= {name for name, _ in known.settings}
             self._add(prefix, text.set_local(roles.user_setting, known.user))
             self._add(prefix, text.set_local_role(known.role))
         else:
             prefix.answer = len(prefix.statements)
             self._add(prefix, self._question(wanted, fresh=fresh))
-        prefix.standing = frozenset({*settings, roles.user_setting})
         prefix.touched = self._touched | prefix.standing
-        self._ever_touched |= prefix.standing
 
     def _question(self, wanted: Entered, *, fresh: bool) -> sql.Composed:
         roles, context = self._ours, wanted.context
         if context.asker is Asker.ROLE and context.role is not None:
-            return text.become_named(context.role, roles.user_setting)
+            return text.become_named(context.role, roles.user_setting, settings=roles.has_settings)
         if context.asker is Asker.SYSTEM:
-            return text.become_named("system", roles.user_setting)
+            return text.become_named("system", roles.user_setting, settings=False)
         # Inside a transaction an error would end it, so there the role is made at once.
         make = not fresh or roles.make_apart is None
         if not make:
             self._asking = wanted
-        return text.resolve(context.user, context.tenant, roles.user_setting, make=make)
+        return text.resolve(
+            context.user,
+            context.tenant,
+            roles.user_setting,
+            make=make,
+            settings=roles.has_settings,
+        )
 
     def _add(self, prefix: Prefix, statement: sql.Composable) -> None:
         prefix.statements.append(statement.as_bytes(self))
@@ -407,10 +426,12 @@ class RoleConnection(psycopg.Connection[Any]):
         row = results[position]
         if row.status != pq.ExecStatus.TUPLES_OK:
             return
-        role, user, is_system = (row.get_value(0, column).decode() for column in (2, 3, 4))
+        role, user, is_system = (row.get_value(0, column).decode() for column in (3, 4, 5))
+        found = json.loads(row.get_value(0, 0) or b"[]")
+        settings = tuple((name, value) for name, value, _ in found)
         if is_system == "t" and not wanted.heard:
             audit.info("system role entered: %s, without a tenant", wanted.context)
-        wanted.heard[self._ours.alias] = Resolved(role, user)
+        wanted.heard[self._ours.alias] = Resolved(role, user, settings)
 
     def settle(self, prefix: Prefix, results: list[Any]) -> None:
         """The prefix went through: note what is applied now."""
@@ -419,7 +440,11 @@ class RoleConnection(psycopg.Connection[Any]):
         if not isinstance(prefix.wanted, _Keep):
             self._applied = prefix.wanted
         if prefix.answer is not None and isinstance(prefix.wanted, Entered):
-            self._answers[prefix.wanted] = prefix.wanted.heard[self._ours.alias]
+            answer = prefix.wanted.heard[self._ours.alias]
+            self._answers[prefix.wanted] = answer
+            names = {name for name, _ in answer.settings}
+            self._touched |= names
+            self._standing |= names
         if self.pgconn.transaction_status == IDLE:
             self._remember()
 

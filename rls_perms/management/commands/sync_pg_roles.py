@@ -1,5 +1,6 @@
 """Make PostgreSQL's roles what Django's groups and permissions say."""
 
+import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -8,10 +9,13 @@ from django.db import connections
 from rls_perms import catalog, sync
 from rls_perms.conf import get_settings
 from rls_perms.exceptions import RlsPermsError
+from rls_perms.management.progress import ProgressBar
+from rls_perms.statements.changes import script
+from rls_perms.sync.report import as_data
 
 
 class Command(BaseCommand):
-    """Exits with 1 where --check finds something to do, or where nothing could be done."""
+    """Exits with 1 where --check finds something to do, or where something could not be done."""
 
     help = (
         "Make PostgreSQL's roles, memberships and privileges what settings, groups and "
@@ -24,40 +28,72 @@ class Command(BaseCommand):
             choices=tuple(connections),
             help="alias with the owner's credentials (default: the one that settings name)",
         )
-        what = parser.add_mutually_exclusive_group()
-        what.add_argument("--plan", action="store_true", help="show what would be done")
-        what.add_argument("--check", action="store_true", help="exit with 1 if there is anything")
+        look = parser.add_mutually_exclusive_group()
+        look.add_argument("--plan", action="store_true", help="show what would be done")
+        look.add_argument("--check", action="store_true", help="exit with 1 if there is anything")
+        look.add_argument(
+            "--sql", action="store_true", help="print what would be done as SQL for psql"
+        )
+        parser.add_argument(
+            "--prune",
+            action="store_true",
+            help="drop roles that stand for nothing any more, if nothing needs them",
+        )
+        parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        alias = options["database"] or self._alias()
-        conf = get_settings()
-        if alias not in (*conf.databases, conf.owner_database):
-            raise CommandError(
-                f"DATABASES[{alias!r}] is not under the library's care. Name it in "
-                "RLS_PERMS['DATABASES'], or leave --database out."
-            )
-        connection = connections[alias]
-        only_look = options["plan"] or options["check"]
+        if options["sql"] and options["json"]:
+            raise CommandError("--json has the SQL of each change already. Leave --sql out.")
+        connection = connections[self._alias(options["database"])]
+        only_look = options["plan"] or options["check"] or options["sql"]
+        progress = ProgressBar(self.stderr)
         try:
-            outcome = (sync.plan if only_look else sync.sync)(connection)
+            if only_look:
+                outcome = sync.plan(connection, prune=options["prune"])
+            else:
+                outcome = sync.sync(connection, prune=options["prune"], progress=progress)
         except RlsPermsError as error:
             raise CommandError(str(error)) from error
+        finally:
+            progress.end()
         for message in outcome.warnings:
             self.stderr.write(self.style.WARNING(f"Warning: {message}"))
+        version = catalog.server_version(connection)
+        if options["json"]:
+            data = as_data(outcome, version, applied=not only_look)
+            self.stdout.write(json.dumps(data, indent=2, ensure_ascii=False))
+        elif options["sql"]:
+            self.stdout.write(script(outcome.plan, version), ending="")
+        else:
+            self._say(outcome, only_look=only_look)
+        self._end(outcome, options)
+
+    def _say(self, outcome: sync.Outcome, *, only_look: bool) -> None:
         for change in outcome.plan:
             self.stdout.write(f"  {change}")
-        if outcome.plan and options["check"]:
-            raise CommandError(f"{len(outcome.plan)} changes are pending. Run sync_pg_roles.")
         if outcome.plan and not only_look:
-            self.stdout.write(self.style.SUCCESS(f"{len(outcome.plan)} changes made."))
-        if outcome.left and not options["plan"]:
-            raise CommandError(
-                f"{len(outcome.left)} changes are for other roles to make: see the warnings."
-            )
+            self.stdout.write(self.style.SUCCESS(f"{_changes(outcome.plan)} made."))
         if not outcome.plan and not outcome.left:
             self.stdout.write(self.style.SUCCESS("Nothing to do."))
 
-    def _alias(self) -> str:
+    def _end(self, outcome: sync.Outcome, options: dict[str, Any]) -> None:
+        if outcome.plan and options["check"]:
+            raise CommandError(f"Pending: {_changes(outcome.plan)}. Run sync_pg_roles.")
+        if outcome.left and not (options["plan"] or options["sql"]):
+            raise CommandError(f"Could not be made: {_changes(outcome.left)}; see the warnings.")
+
+    def _alias(self, given: str | None) -> str:
+        conf = get_settings()
+        if given is None:
+            return self._owners_alias()
+        if given not in (*conf.databases, conf.owner_database):
+            raise CommandError(
+                f"DATABASES[{given!r}] is not under the library's care. Name it in "
+                "RLS_PERMS['DATABASES'], or leave --database out."
+            )
+        return given
+
+    def _owners_alias(self) -> str:
         conf = get_settings()
         if connections[conf.databases[0]].settings_dict.get(catalog.TEST_DATABASE):
             # In tests the owner's alias may still be the deployed database.
@@ -65,3 +101,7 @@ class Command(BaseCommand):
         if conf.owner_database in connections.settings:
             return conf.owner_database
         return conf.databases[0]
+
+
+def _changes(changes: sync.Plan) -> str:
+    return "1 change" if len(changes) == 1 else f"{len(changes):,} changes"
