@@ -40,6 +40,9 @@ class Context:
         return who if self.tenant is None else f"{who} in tenant {self.tenant}"
 
 
+NONE: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """What the database answered for a context: its role, and the user that policies see."""
@@ -48,6 +51,11 @@ class Resolved:
     user: str
     #: Parameters that go along with the role.
     settings: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of these parameters."""
+        return frozenset(name for name, _ in self.settings) if self.settings else NONE
 
 
 @dataclass(slots=True, eq=False)
@@ -70,6 +78,10 @@ class Entered:
 
     def entered(self) -> "Entered":
         return self
+
+    def names(self, *always: str) -> frozenset[str]:
+        """The names of all settings that a transaction carries for it."""
+        return frozenset((*always, *(name for name, _ in self.context.settings)))
 
 
 class Source(Protocol):

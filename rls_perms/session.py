@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import iscoroutinefunction
 from django.apps import apps
-from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db.models import Model
 
 from rls_perms.conf import get_settings
@@ -175,7 +175,7 @@ def user_key(user: Any) -> str | None:
     # "is True": a class has the attribute, too, and would be anonymous by mistake.
     if getattr(user, "is_anonymous", False) is True:
         return None
-    model = apps.get_model(settings.AUTH_USER_MODEL)
+    model = get_user_model()
     if not _is_a(user, model):
         raise ValueError(
             f"as_user({user!r}) takes a user ({model._meta.label}) or AnonymousUser(): the key of "
@@ -216,11 +216,16 @@ def tenant_field() -> Any:
     label = get_settings().tenant_model
     if label is None:
         return None
-    tenant_model = apps.get_model(label)
+    tenant: Any = apps.get_model(label)
+    return _foreign_key(tenant, get_user_model())
+
+
+@functools.cache
+def _foreign_key(tenant: Any, user: Any) -> Any:
     found = [
         field
-        for field in apps.get_model(settings.AUTH_USER_MODEL)._meta.concrete_fields
-        if field.is_relation and field.remote_field.model is tenant_model
+        for field in user._meta.concrete_fields
+        if field.is_relation and field.remote_field.model is tenant
     ]
     return found[0] if len(found) == 1 else None
 

@@ -252,7 +252,7 @@ def test_no_role_of_ours_may_call_a_function_with_the_owners_rights(deployment, 
     [
         "SELECT rls_perms.session_role('1', NULL)",
         "SELECT rls_perms.make_session_role('1', NULL)",
-        "SELECT rls_perms.resolve('1', NULL)",
+        "SELECT rls_perms.role_settings('x')",
         "SELECT rls_perms.named_role('system')",
         "SELECT rls_perms.ensure_role('x', 'y')",
         "SELECT rls_perms.drop_policies('office_ticket')",
@@ -278,7 +278,6 @@ def test_a_session_may_not_look_behind_its_context(deployment, name, statement):
 @pytest.mark.parametrize(
     "statement",
     [
-        "SELECT rls_perms.resolve('1', NULL)",
         "SELECT rls_perms.ensure_role('x', 'y')",
         "SELECT rls_perms.drop_policies('office_ticket')",
         "SELECT * FROM rls_perms.role_map",

@@ -96,14 +96,14 @@ def functions(wanted: Installed) -> list[sql.Composed]:
             type=sql.SQL(wanted.tenant_type),
             setting=sql.Literal(f"{wanted.guc_prefix}.tenant_id"),
         ),
-        _resolve(wanted),
-        template("session_role"),
+        _session_role(wanted),
         template(
             "make_session_role",
             lock=sql.Literal(LOCK),
             prefix=prefix,
             mark=sql.Literal(_mark_of_session(wanted)),
             everyone=sql.Literal(fixed_name(wanted.prefix, RoleKind.EVERYONE)),
+            held_parts=_held_parts(wanted.users),
             logins=sql.Literal(list(wanted.logins)),
             most=sql.Literal(MOST),
             advice=sql.Literal(ADVICE),
@@ -135,32 +135,23 @@ def _mark_of_session(wanted: Installed) -> str:
     return whole.removesuffix('""}')
 
 
-def _resolve(wanted: Installed) -> sql.Composed:
+def _session_role(wanted: Installed) -> sql.Composed:
     def role(kind: RoleKind) -> sql.Literal:
         return sql.Literal(fixed_name(wanted.prefix, kind))
 
     users = wanted.users
     return template(
-        "resolve",
+        "session_role",
         anonymous=role(RoleKind.ANONYMOUS),
-        superuser=role(RoleKind.SUPERUSER),
+        superuser_role=role(RoleKind.SUPERUSER),
         system=role(RoleKind.SYSTEM),
         find_anonymous_user=_find_anonymous_user(users),
-        find_user=_find_user(users),
-        held_parts=_held_parts(users),
-    )
-
-
-def _find_user(users: UserTables) -> sql.Composed:
-    return sql.SQL(
-        "SELECT {active}, {superuser} INTO active, superuser"
-        " FROM {users} AS asking WHERE asking.{key} = asker::{type};"
-    ).format(
         active=_flag(users.active, default=True),
         superuser=_flag(users.superuser, default=False),
         users=_table(users.users),
         key=sql.Identifier(users.key),
         type=sql.SQL(users.key_type),
+        held_parts=_held_parts(users),
     )
 
 

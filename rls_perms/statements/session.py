@@ -10,8 +10,7 @@ _RESOLVE = """\
 SELECT {settings},
        pg_catalog.set_config('role', found.role, true),
        pg_catalog.set_config({user_setting}, found.user_id, true),
-       found.role, found.user_id,
-       right(found.role, 7) = '_system' AND found.role = rls_perms.named_role('system')
+       found.role, found.user_id, found.all_tenants
   FROM rls_perms.{function}({asker}, {tenant}) AS found"""
 
 #: Set what goes along with the role, before it is taken on: the login may be allowed more.
@@ -29,7 +28,7 @@ SELECT {settings},
 
 
 def resolve(
-    asker: str | None, tenant: str | None, user_setting: str, *, make: bool, settings: bool
+    asker: str | None, tenant: str | None, user_setting: str, make: bool, settings: bool
 ) -> sql.Composed:
     """
     Become the session role of *asker*; with *make*, make it if it is missing.
@@ -54,7 +53,7 @@ def _settings(wanted: bool) -> sql.SQL:
     return sql.SQL(_one_line(_SETTINGS) if wanted else "NULL")
 
 
-def become_named(short: str, user_setting: str, *, settings: bool) -> sql.Composed:
+def become_named(short: str, user_setting: str, settings: bool) -> sql.Composed:
     """Become a role of this project by its short name; *settings* as ``resolve`` has it."""
     return sql.SQL(_one_line(_NAMED)).format(
         settings=_settings(settings),

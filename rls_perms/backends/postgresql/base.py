@@ -19,6 +19,7 @@ from rls_perms.backends.postgresql.features import DatabaseFeatures
 from rls_perms.backends.postgresql.operations import DatabaseOperations
 from rls_perms.backends.postgresql.transport import (
     KEEP,
+    LOGIN,
     Cursor,
     Plain,
     RoleConnection,
@@ -56,6 +57,8 @@ class _ErrorWrapper(DatabaseErrorWrapper):
     """Makes a denial Django's ``PermissionDenied``, and says what to do next."""
 
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+        if exc_type is None:
+            return
         if isinstance(exc_value, errors.InsufficientPrivilege):
             asking = self.wrapper.asking  # type: ignore[attr-defined]
             raise denied(exc_value, asking).with_traceback(traceback) from exc_value
@@ -164,23 +167,30 @@ class DatabaseWrapper(base.DatabaseWrapper):
             alias=self.alias,
             guc_prefix=get_settings().guc_prefix,
             has_settings=any(one.settings for one in get_settings().group_roles.values()),
-            base=Plain(self.test_owner),
+            base=self._base,
             make_apart=None if self.is_test else self._make_session_role,
             follow=self._follow if self.is_test else None,
         )
 
     @property
+    def _base(self) -> Plain:
+        """What a transaction starts as: the login, or in tests the owner."""
+        owner = self.settings_dict.get(catalog.TEST_OWNER)
+        return LOGIN if owner is None else Plain(owner)
+
+    @property
     def _login(self) -> Plain:
-        return Plain(self.test_login)
+        login = self.settings_dict.get(catalog.TEST_LOGIN)
+        return LOGIN if login is None else Plain(login)
 
     def _wanted(self) -> Wanted:
         if self._unseen:
-            return Plain(self.test_owner)
+            return self._base
         if self._as_applied:
             return KEEP
         source = current.get()
         if source is None:
-            return self._login if bare_login.get() else Plain(self.test_owner)
+            return self._login if bare_login.get() else self._base
         if self.as_login:
             return self._login
         # What finds the context may run statements of its own, and they are not this one.

@@ -56,9 +56,15 @@ class _FrameworkMixin:
         )
 
     def _run(self, execute: Any) -> Any:
-        routed = current.get() is not None and self.connection.is_ours
-        with _executing(self.connection, _Statement() if routed else None):
+        # As _executing() does, but faster: every statement of the ORM comes by.
+        connection = self.connection
+        before = connection.compiling, connection.as_login
+        routed = current.get() is not None and connection.is_ours
+        connection.compiling, connection.as_login = _Statement() if routed else None, False
+        try:
             return execute()
+        finally:
+            connection.compiling, connection.as_login = before
 
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:
         statement = self.connection.compiling

@@ -5,6 +5,7 @@ psycopg's private methods are its only seam for this: ``_start_query``, ``_execu
 and ``_check_results`` are overridden here and tested on each supported version.
 """
 
+import functools
 import json
 import re
 from collections.abc import Callable, Generator, Iterator
@@ -19,7 +20,7 @@ from django.db.backends.postgresql.base import ServerSideCursor as DjangoServerS
 from psycopg import pq, sql
 from psycopg.generators import execute as receive
 
-from rls_perms.context import Asker, Entered, Resolved
+from rls_perms.context import Asker, Context, Entered, Resolved
 from rls_perms.session import audit
 from rls_perms.statements import session as text
 
@@ -34,17 +35,27 @@ UNSETTLING = (b"ROLLBACK", b"COMMIT", b"BEGIN", b"START")
 #: One with these may have set anything, for the rest of the session too.
 SETTING_ANYTHING = (b"DISCARD", b"DO", b"CALL")
 
+#: One with these may have set something.
+SETTING = (*SETTING_ANYTHING, b"SET", b"RESET")
+
 #: SET and RESET are harmless unless they name one of these, or a setting of our own.
 ROLE_WORDS = (b"role", b"authorization", b"all", b"u&")
 
 #: What sets a parameter inside of a query, under a name that a bound parameter may hide.
 SETTING_FUNCTIONS = (b"set_config", b"pg_settings")
 
+
 #: Must precede every query of its transaction, the one that finds a role too.
 SET_TRANSACTION = re.compile(r"\s*SET\s+TRANSACTION\s[^;]*;?\s*", re.IGNORECASE)
 
 #: session_role() knows no role for a combination; make_session_role() makes it.
 NO_SESSION_ROLE = "RP001"
+
+
+@functools.lru_cache(10_000)
+def _rendered(write: Callable[..., sql.Composed], *values: Any) -> bytes:
+    """A statement of a prefix: the same users, tenants and roles come again and again."""
+    return write(*values).as_bytes(None)
 
 
 class _Unknown:
@@ -67,6 +78,9 @@ class Plain:
 
     role: str | None = None
 
+
+#: What stands for the login itself.
+LOGIN = Plain()
 
 Wanted = Entered | Plain | _Keep
 
@@ -112,19 +126,18 @@ class Roles:
     def tenant_setting(self) -> str:
         return f"{self.guc_prefix}.tenant_id"
 
-    def clears(self, name: str) -> sql.Composed:
+    def clears(self, name: str) -> bytes:
         """The statement that takes back what a context set."""
         if name.startswith(f"{self.guc_prefix}."):
-            return text.set_local(name, "")
-        return text.reset_parameter(name)
+            return _rendered(text.set_local, name, "")
+        return _rendered(text.reset_parameter, name)
 
-    def unsettled_by(self, tag: bytes, query: bytes) -> bool:
-        """Whether a statement may have set a role or a setting of ours by itself."""
-        if any(name in query for name in SETTING_FUNCTIONS) or tag in SETTING_ANYTHING:
+    def unsettled_by(self, tag: bytes, query: Any) -> bool:
+        """Whether one of ``SETTING`` may have set a role or a setting of ours by itself."""
+        if tag in SETTING_ANYTHING or query is None:
             return True
-        return tag in (b"SET", b"RESET") and any(
-            word in query for word in (*ROLE_WORDS, self.guc_prefix.encode())
-        )
+        lower = query.query.lower()
+        return any(word in lower for word in (*ROLE_WORDS, self.guc_prefix.encode()))
 
 
 class RoleConnection(psycopg.Connection[Any]):
@@ -159,10 +172,7 @@ class RoleConnection(psycopg.Connection[Any]):
             raise psycopg.InterfaceError("This connection does not know as whom statements run.")
         return self.roles
 
-    @contextmanager
-    def wanting(
-        self, *, carries: bool, isolated: bool = False, keep: bool = False
-    ) -> Iterator[Wanted | None]:
+    def wanting(self, *, carries: bool, isolated: bool = False, keep: bool = False) -> "_Wanting":
         """
         Find out what the statement wants, before the driver's lock is taken.
 
@@ -170,42 +180,7 @@ class RoleConnection(psycopg.Connection[Any]):
         transaction where none is open, so that both are in one. With *keep*, it runs as
         whatever is applied.
         """
-        if self.roles is None:
-            yield None
-            return
-        wanted = KEEP if keep else self.roles.wanted()
-        if wanted is not KEEP:
-            self._tidy()
-        astray = self._astray
-        if self.roles.follow is not None and self._is_to_enter(wanted):
-            self.roles.follow()
-        before = self._wanted, self._carries
-        alone = (
-            isolated
-            and self.autocommit
-            and self.pgconn.transaction_status == IDLE
-            and wanted not in (self.roles.base, KEEP)
-        )
-        try:
-            if alone:
-                self._send_apart(wanted, b"BEGIN")
-            self._wanted, self._carries = wanted, carries
-            yield wanted
-        except BaseException:
-            self.forget()
-            if alone and not self.closed and self.pgconn.transaction_status != IDLE:
-                self.rollback()
-            raise
-        else:
-            if alone and self.pgconn.transaction_status != IDLE:
-                self.commit()
-        finally:
-            self._wanted, self._carries = before
-            self._prefix = self._asking = None
-            if wanted is KEEP:
-                # Django's own, as the time zone of a new connection.
-                self._astray = astray
-        self._tidy()
+        return _Wanting(self, carries, isolated, keep)
 
     def _is_to_enter(self, wanted: Wanted) -> bool:
         """Whether a context is applied with the next message."""
@@ -284,6 +259,8 @@ class RoleConnection(psycopg.Connection[Any]):
         if not self.autocommit and self.pgconn.transaction_status == IDLE:
             begin = self._get_tx_start_command()
         prefix = self._prefix_of(self._wanted, begin)
+        if not prefix.statements:
+            return
         if self._carries:
             self._prefix = prefix
         else:
@@ -349,57 +326,62 @@ class RoleConnection(psycopg.Connection[Any]):
         return prefix
 
     def _become_plain(self, prefix: Prefix, wanted: Plain) -> None:
-        self._add(prefix, text.set_local_role(wanted.role))
-        for name in sorted(self._standing):
-            self._add(prefix, self._ours.clears(name))
+        prefix.statements.append(_rendered(text.set_local_role, wanted.role))
+        prefix.statements += map(self._ours.clears, sorted(self._standing))
         prefix.standing = frozenset()
 
     def _become(self, prefix: Prefix, wanted: Entered, *, fresh: bool) -> None:
-        roles, context = self._ours, wanted.context
-        settings = dict(context.settings)
-        # Said where there is none, too: a function of the project's may have left one.
-        settings[roles.tenant_setting] = context.tenant or ""
+        roles = self._ours
         known = self._answers.get(wanted) or wanted.resolved.get(roles.alias)
+        names = wanted.names(roles.tenant_setting, roles.user_setting)
         if self._applied != roles.base:
             # A session role may not resolve another, nor may it see what it is called.
-            self._add(prefix, text.set_local_role(roles.base.role))
-        for name in sorted(self._standing - settings.keys() - {roles.user_setting}):
-            self._add(prefix, roles.clears(name))
-        for name, value in sorted(settings.items()):
-            self._add(prefix, text.set_local(name, value))
-        prefix.standing = frozenset({*settings, roles.user_setting})
-        self._ever_touched |= prefix.standing
+            prefix.statements.append(_rendered(text.set_local_role, roles.base.role))
+        if left := self._standing - names:
+            prefix.statements += map(roles.clears, sorted(left))
+        prefix.statements += self._settings(wanted.context)
         if known is not None:
-            if known.settings:
-                self._add(prefix, text.set_parameters(known.settings))
-                prefix.standing |= {name for name, _ in known.settings}
-            self._add(prefix, text.set_local(roles.user_setting, known.user))
-            self._add(prefix, text.set_local_role(known.role))
+            prefix.statements += self._known(known)
+            names |= known.names
         else:
             prefix.answer = len(prefix.statements)
-            self._add(prefix, self._question(wanted, fresh=fresh))
-        prefix.touched = self._touched | prefix.standing
+            prefix.statements.append(self._question(wanted, fresh=fresh))
+        prefix.standing = names
+        prefix.touched = self._touched | names
+        self._ever_touched |= names - known.names if known else names
 
-    def _question(self, wanted: Entered, *, fresh: bool) -> sql.Composed:
+    def _settings(self, context: Context) -> Iterator[bytes]:
+        # Said where there is no tenant, too: a function of the project's may have left one.
+        yield _rendered(text.set_local, self._ours.tenant_setting, context.tenant or "")
+        for name, value in context.settings:
+            yield _rendered(text.set_local, name, value)
+
+    def _known(self, known: Resolved) -> Iterator[bytes]:
+        if known.settings:
+            yield _rendered(text.set_parameters, known.settings)
+        yield _rendered(text.set_local, self._ours.user_setting, known.user)
+        yield _rendered(text.set_local_role, known.role)
+
+    def _question(self, wanted: Entered, *, fresh: bool) -> bytes:
         roles, context = self._ours, wanted.context
         if context.asker is Asker.ROLE and context.role is not None:
-            return text.become_named(context.role, roles.user_setting, settings=roles.has_settings)
+            return _rendered(
+                text.become_named, context.role, roles.user_setting, roles.has_settings
+            )
         if context.asker is Asker.SYSTEM:
-            return text.become_named("system", roles.user_setting, settings=False)
+            return _rendered(text.become_named, "system", roles.user_setting, False)
         # Inside a transaction an error would end it, so there the role is made at once.
         make = not fresh or roles.make_apart is None
         if not make:
             self._asking = wanted
-        return text.resolve(
+        return _rendered(
+            text.resolve,
             context.user,
             context.tenant,
             roles.user_setting,
-            make=make,
-            settings=roles.has_settings,
+            make,
+            roles.has_settings,
         )
-
-    def _add(self, prefix: Prefix, statement: sql.Composable) -> None:
-        prefix.statements.append(statement.as_bytes(self))
 
     def _send_prefix(self, prefix: Prefix) -> Generator[Any, Any, None]:
         if not prefix.statements:
@@ -454,6 +436,77 @@ class RoleConnection(psycopg.Connection[Any]):
             for entered, resolved in self._answers.items():
                 entered.resolved[self.roles.alias] = resolved
         self._answers.clear()
+
+
+class _Wanting:
+    """From before a statement until after it; every statement comes by, so no generator."""
+
+    __slots__ = ("alone", "astray", "before", "carries", "connection", "isolated", "keep", "wanted")
+
+    def __init__(
+        self, connection: RoleConnection, carries: bool, isolated: bool, keep: bool
+    ) -> None:
+        self.connection = connection
+        self.carries = carries
+        self.isolated = isolated
+        self.keep = keep
+
+    def __enter__(self) -> Wanted | None:
+        connection = self.connection
+        roles = connection.roles
+        if roles is None:
+            self.wanted: Wanted | None = None
+            return None
+        wanted = self.wanted = KEEP if self.keep else roles.wanted()
+        if connection._astray and wanted is not KEEP:
+            connection._tidy()
+        self.astray = connection._astray
+        if roles.follow is not None and connection._is_to_enter(wanted):
+            roles.follow()
+        self.before = connection._wanted, connection._carries
+        self.alone = (
+            self.isolated
+            and connection.autocommit
+            and connection.pgconn.transaction_status == IDLE
+            and wanted not in (roles.base, KEEP)
+        )
+        if self.alone:
+            try:
+                connection._send_apart(wanted, b"BEGIN")
+            except BaseException:
+                self._failed()
+                self._leave()
+                raise
+        connection._wanted, connection._carries = wanted, self.carries
+        return wanted
+
+    def __exit__(self, exc_type: object, *error: object) -> None:
+        if self.wanted is None:
+            return
+        connection = self.connection
+        try:
+            if exc_type is not None:
+                self._failed()
+            elif self.alone and connection.pgconn.transaction_status != IDLE:
+                connection.commit()
+        finally:
+            self._leave()
+        if exc_type is None and connection._astray:
+            connection._tidy()
+
+    def _failed(self) -> None:
+        connection = self.connection
+        connection.forget()
+        if self.alone and not connection.closed and connection.pgconn.transaction_status != IDLE:
+            connection.rollback()
+
+    def _leave(self) -> None:
+        connection = self.connection
+        connection._wanted, connection._carries = self.before
+        connection._prefix = connection._asking = None
+        if self.wanted is KEEP:
+            # Django's own, as the time zone of a new connection.
+            connection._astray = self.astray
 
 
 class _RoleCursor:
@@ -520,7 +573,7 @@ class _RoleCursor:
 
     def _execute_send(self, query: Any, **options: Any) -> None:
         prefix = self._conn._prefix
-        if prefix is None or not prefix.statements:
+        if prefix is None:
             super()._execute_send(query, **options)  # type: ignore[misc]
             return
         self._query = query
@@ -529,10 +582,11 @@ class _RoleCursor:
 
     def _convert_query(self, query: Any, params: Any = None) -> Any:
         converted = super()._convert_query(query, params)  # type: ignore[misc]
-        if self._conn.roles is not None and self._conn.roles.unsettled_by(
-            b"", converted.query.lower()
-        ):
-            self._conn._astray = True
+        if self._conn.roles is not None:
+            lower = converted.query.lower()
+            for name in SETTING_FUNCTIONS:
+                if name in lower:
+                    self._conn._astray = True
         return converted
 
     def _check_results(self, results: list[Any]) -> None:
@@ -542,9 +596,12 @@ class _RoleCursor:
             return
         prefix, connection._prefix = connection._prefix, None
         own = 0 if prefix is None else len(prefix.statements)
-        query = b"" if self._query is None else self._query.query.lower()
-        tags = [result.command_status or b"" for result in results[own:]]
-        connection._astray |= any(connection.roles.unsettled_by(tag, query) for tag in tags)
+        unsettled = False
+        for result in results[own:]:
+            tag = result.command_status or b""
+            if tag in SETTING and connection.roles.unsettled_by(tag, self._query):
+                connection._astray = True
+            unsettled |= tag.startswith(UNSETTLING)
         if prefix is not None:
             connection.hear(prefix, results)
         super()._check_results(results)  # type: ignore[misc]
@@ -554,7 +611,7 @@ class _RoleCursor:
             if not results:
                 # An empty query has a result, but for a message that has others.
                 results.append(self._conn.pgconn.make_empty_result(pq.ExecStatus.EMPTY_QUERY))
-        if any(tag.startswith(UNSETTLING) for tag in tags):
+        if unsettled:
             connection.forget()
 
 
