@@ -1,14 +1,8 @@
 """The example project: its own tests, its demo, and that its proof can fail."""
 
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
+import textwrap
 from http.cookiejar import CookieJar
-from pathlib import Path
-from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, build_opener
 
@@ -17,59 +11,24 @@ from django.conf import settings
 from psycopg import sql
 
 from tests import databases
-from tests.deployments import PASSWORD, Deployment
+from tests.deployments import ROOT
+from tests.example import PROJECT, deployed
 
-PROJECT = Path(__file__).resolve().parent.parent / "example_project"
+PAGE = ROOT / "docs" / "example.md"
 DIFFERENCES = (
     "from proof.comparison import compare; print(len([one for one in compare() if not one.agrees]))"
 )
 
 
-class Example:
-    """The example project on a database of its own, command by command."""
-
-    def __init__(self, name):
-        self.deployment = Deployment(name)
-        self.login = {
-            "DJANGO_SETTINGS_MODULE": "firm.settings",
-            "FIRM_DATABASE": name,
-            "FIRM_LOGIN": self.deployment.web,
-            "FIRM_PASSWORD": PASSWORD,
-        }
-        self.owner = {"FIRM_OWNER": self.deployment.boss, "FIRM_OWNER_PASSWORD": PASSWORD}
-
-    def python(self, *arguments, **environment):
-        return subprocess.run(
-            [sys.executable, *arguments],
-            cwd=PROJECT,
-            env={**os.environ, **self.login, **self.owner, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def manage(self, *arguments):
-        return self.python("manage.py", *arguments)
-
-    def answer(self, code):
-        done = self.python("-c", f"import django; django.setup(); {code}")
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-
 @pytest.fixture(scope="module")
 def example():
-    name = f"{settings.PROJECT}_example"
-    databases.make(name, PASSWORD)
-    yield Example(name)
-    databases.remove(name)
+    with deployed(f"{settings.PROJECT}_example") as example:
+        yield example
 
 
 @pytest.fixture(scope="module")
 def seeded(example):
-    for command in (["migrate", "--database", "owner"], ["seed", "--size", "8"]):
-        done = example.manage(*command)
-        assert done.returncode == 0, done.stderr
+    example.seed(8)
     return example
 
 
@@ -161,32 +120,27 @@ def test_the_demo_ends_well(example):
     assert "31 ways tried, 31 stopped" in done.stdout
 
 
+def test_its_page_quotes_the_declaration_as_it_is():
+    (quoted,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+    models = (PROJECT / "office" / "models.py").read_text()
+
+    assert textwrap.indent(quoted, 12 * " ") in models
+
+
+def test_every_picture_on_its_page_is_there():
+    pictures = re.findall(r"^!\[.+\]\((.+)\)$", PAGE.read_text(), re.MULTILINE)
+
+    assert len(pictures) == 8
+    assert [one for one in pictures if not (PAGE.parent / one).is_file()] == []
+
+
 @pytest.fixture
 def site(seeded):
     """The site, served by a process that has the login's credentials only."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    server = subprocess.Popen(
-        [sys.executable, "manage.py", "runserver", "--noreload", address],
-        cwd=PROJECT,
-        env={**os.environ, **seeded.login},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
     browser = build_opener(HTTPCookieProcessor(CookieJar()))
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            browser.open(f"http://{address}/login/")
-            break
-        except URLError:
-            assert server.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-    yield lambda path, **fields: visit(browser, f"http://{address}{path}", fields)
-    server.terminate()
-    server.wait()
+    with seeded.served() as address:
+        yield lambda path, **fields: visit(browser, address + path, fields)
 
 
 def visit(browser, url, fields):

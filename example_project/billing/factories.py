@@ -7,6 +7,8 @@ import factory
 from billing.models import Customer, Invoice, InvoiceLine
 from tenants.factories import TenantFactory, UserFactory
 
+GOODS = ("Binding", "Delivery", "Design, an hour", "Paper, 500 sheets", "Printing, colour")
+
 
 class CustomerFactory(factory.django.DjangoModelFactory):
     class Meta:
@@ -38,6 +40,6 @@ class InvoiceLineFactory(factory.django.DjangoModelFactory):
         model = InvoiceLine
 
     invoice = factory.SubFactory(InvoiceFactory)
-    text = factory.Faker("bs")
+    text = factory.Faker("random_element", elements=GOODS)
     quantity = factory.Faker("pyint", min_value=1, max_value=20)
     unit_price = factory.Faker("pydecimal", left_digits=3, right_digits=2, positive=True)

@@ -17,6 +17,7 @@ class CommentForm(forms.ModelForm):
     class Meta:
         model = Comment
         fields = ["text"]
+        labels = {"text": "Your comment"}
 
 
 class AttachmentForm(forms.ModelForm):

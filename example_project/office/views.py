@@ -52,6 +52,19 @@ def document(request, pk):
     return render(request, "office/document.html", context)
 
 
+def to_change(pk):
+    """The document, locked. PostgreSQL decides: FOR UPDATE shows only what may be changed."""
+    found = Document.objects.select_for_update().filter(pk=pk).first()
+    if found is None:
+        shown = get_object_or_404(Document, pk=pk)
+        raise PermissionDenied(
+            f"PostgreSQL lets you read “{shown}”, but not change or share it. For that you need "
+            "the permission office.change_document, or a share that lets you change it, or to be "
+            "its owner; and the document must not be closed."
+        )
+    return found
+
+
 @login_required
 def new(request):
     made = Document(owner=request.user, tenant_id=request.user.tenant_id)
@@ -63,7 +76,7 @@ def new(request):
 
 @login_required
 def edit(request, pk):
-    shown = get_object_or_404(Document, pk=pk)
+    shown = to_change(pk)
     form = DocumentForm(request.POST or None, instance=shown)
     if form.is_valid():
         messages.success(request, "Saved.")
@@ -93,18 +106,18 @@ def delete(request, pk):
 
 @login_required
 def share(request, pk):
-    """Who may change a document may share it: FOR UPDATE shows only what may be changed."""
-    shown = Document.objects.select_for_update().filter(pk=pk).first()
-    if shown is None:
-        get_object_or_404(Document, pk=pk)
-        raise PermissionDenied("Only who may change a document may share it.")
+    """Who may change a document may share it."""
+    shown = to_change(pk)
     form = ShareForm(request.POST or None)
     if form.is_valid():
         chosen = form.cleaned_data
         holder = chosen["group"] or chosen["colleague"].user
-        change = remove_perm if "take" in request.POST else assign_perm
+        if "take" in request.POST:
+            change, said = remove_perm, "Taken away from"
+        else:
+            change, said = assign_perm, "Shared with"
         change(chosen["permission"], holder, shown)
-        messages.success(request, f"Done for {holder}.")
+        messages.success(request, f"{said} {holder}.")
         return redirect("share_document", pk=pk)
     context = {
         "document": shown,
