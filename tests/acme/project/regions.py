@@ -1,0 +1,5 @@
+"""The region of a request, as docs/settings.md names it."""
+
+
+def of_request(request):
+    return {"region": request.headers.get("X-Region", "")}
