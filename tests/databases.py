@@ -1,5 +1,7 @@
 """Make and remove the database of a test process, with its owner and its login."""
 
+from typing import LiteralString
+
 import psycopg
 from psycopg import sql
 
@@ -7,6 +9,13 @@ from psycopg import sql
 def administrate(*statements: sql.Composable) -> None:
     """Run statements as the administrator of the server, each by itself."""
     with psycopg.connect(dbname="postgres", autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def administrate_in(database: str, *statements: LiteralString) -> None:
+    """Run statements inside of *database* as the administrator of the server."""
+    with psycopg.connect(dbname=database, autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement)
 
