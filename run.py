@@ -14,7 +14,7 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "rls_perms.stamp"
 BIN = VENV / "bin"
 SUPPORTED = (14, 13, 12, 11)  # minor versions of Python 3, newest first
-USAGE = "usage: python3 run.py demo [--once] [--port N] | test [pytest arguments] | lint"
+USAGE = "usage: python3 run.py demo [--once] [--port N] | test [--all] [pytest arguments] | lint"
 
 
 def main(arguments: list[str]) -> int:

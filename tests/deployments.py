@@ -110,7 +110,7 @@ class Deployment:
 def at(name: str) -> Iterator[None]:
     """Point every alias of this process at the database *name*, with its own credentials."""
     before = {alias: dict(one) for alias, one in settings.DATABASES.items()}
-    connections.close_all()
+    _close()
     for one in settings.DATABASES.values():
         one["USER"] = one["USER"].replace(one["NAME"], name)
         one["NAME"] = name
@@ -118,10 +118,17 @@ def at(name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        connections.close_all()
+        _close()
         for alias, one in before.items():
             settings.DATABASES[alias].update(one)
         get_settings.cache_clear()
+
+
+def _close() -> None:
+    """Close every connection, those that a pool keeps too: it knows one database."""
+    connections.close_all()
+    for connection in connections.all(initialized_only=True):
+        connection.close_pool()
 
 
 @contextmanager

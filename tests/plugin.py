@@ -24,5 +24,21 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     early_config.stash[SERVER] = server
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all", action="store_true", help="run the tests that are marked slow, too, as CI does"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave slow tests out, unless --all or a name on the command line asks for them."""
+    if config.getoption("all") or any("::" in one or ".py" in one for one in config.args):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     return f"PostgreSQL: {config.stash[SERVER]}"

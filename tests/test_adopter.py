@@ -14,6 +14,8 @@ from psycopg.sql import SQL, Identifier
 
 from tests import databases
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parent / "adopter"
 NAME = f"{settings.PROJECT}_firm"
 PASSWORD = settings.DATABASES["default"]["PASSWORD"]

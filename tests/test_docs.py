@@ -36,6 +36,8 @@ from rls_perms.conf import READERS, parse
 from tests.pages import ROOT, blocks, transcript
 from tests.reader import Reader
 
+pytestmark = pytest.mark.slow
+
 README = ROOT / "README.md"
 #: Pages of a project of their own: tests/test_tutorial.py.
 OTHERS = (ROOT / "docs" / "tutorial.md",)

@@ -206,14 +206,18 @@ class World:
             yield people.NOBODY, tenant
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(one, marks=pytest.mark.slow) for one in range(1, 3))]
+)
 def test_the_database_allows_what_has_perm_and_the_policies_allow(seed):
     world = World(seed)
 
     assert differences(world) == []
 
 
-@pytest.mark.parametrize("seed", range(3, 5))
+@pytest.mark.parametrize(
+    "seed", [3, *(pytest.param(one, marks=pytest.mark.slow) for one in range(4, 5))]
+)
 def test_the_permissive_policies_hold_without_the_floor(seed, drop_policies):
     world = World(seed)
     drop_policies("floor %")
@@ -221,7 +225,9 @@ def test_the_permissive_policies_hold_without_the_floor(seed, drop_policies):
     assert differences(world) == []
 
 
-@pytest.mark.parametrize("seed", range(5, 7))
+@pytest.mark.parametrize(
+    "seed", [5, *(pytest.param(one, marks=pytest.mark.slow) for one in range(6, 7))]
+)
 def test_the_floor_holds_without_the_tenant_in_the_permissive_policies(seed, drop_tenant_terms):
     world = World(seed)
     drop_tenant_terms()

@@ -14,6 +14,8 @@ from tests import databases
 from tests.deployments import ROOT
 from tests.example import PROJECT, deployed
 
+pytestmark = pytest.mark.slow
+
 PAGE = ROOT / "docs" / "example.md"
 DIFFERENCES = (
     "from proof.comparison import compare; print(len([one for one in compare() if not one.agrees]))"

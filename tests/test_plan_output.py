@@ -77,6 +77,15 @@ def test_the_sql_writes_definitions_of_functions_and_policies_too(deployment):
     assert sync_pg_roles(check=True).out == "Nothing to do.\n"
 
 
+def test_the_sql_that_writes_policies_anew_fills_the_views_of_grants_again(deployment):
+    deployment.as_boss('DROP POLICY "open only update" ON office_document')
+    script = sync_pg_roles(sql=True).out
+    psql(deployment, script)
+
+    assert "-- define view office_document_view_user\n" in script
+    assert sync_pg_roles(check=True).out == "Nothing to do.\n"
+
+
 def test_the_sql_with_prune_drops_what_a_sync_left(deployment):
     sync_pg_roles()
     deployment.as_boss("TRUNCATE office_user, auth_group CASCADE")

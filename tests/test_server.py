@@ -35,11 +35,14 @@ print(host, flush=True)
 sys.stdin.read()
 """
 
-pytestmark = pytest.mark.skipif(
-    "DATABASE_URL" in os.environ
-    or not os.environ.get("PGHOST", "").startswith(f"{postgres.TMP}/{postgres.PREFIX}"),
-    reason="the server was given by the environment, so its life is not ours",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        "DATABASE_URL" in os.environ
+        or not os.environ.get("PGHOST", "").startswith(f"{postgres.TMP}/{postgres.PREFIX}"),
+        reason="the server was given by the environment, so its life is not ours",
+    ),
+]
 
 
 @dataclass(frozen=True)

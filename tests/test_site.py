@@ -10,6 +10,8 @@ from django.conf import settings
 from tests.browser import DRIVER, PROGRAM, Site, chromium
 from tests.example import deployed
 
+pytestmark = pytest.mark.slow
+
 #: Where to write the pictures of docs/example.md, if at all; takes pngquant, and no xdist.
 PICTURES = os.environ.get("RLS_PERMS_SCREENSHOTS")
 SIZE = 30  # documents of each firm, more than one page of the list

@@ -97,7 +97,8 @@ def _plan(
     actual = catalog.actual_state(
         connection, installed, logins, tables.tables.managed(), tables.tables.schemas
     )
-    actual = replace(actual, definitions=actual.definitions | tables.made)
+    kept = frozenset(one for one in actual.definitions if one.name not in tables.emptied)
+    actual = replace(actual, definitions=kept | tables.made)
     auth = read_auth(connection)
     wanted = Wanted(
         names=role_names(installed),
@@ -139,11 +140,12 @@ def sync(
     Roles belong to the cluster, so another database may be at it too: then the difference
     is taken again. Raises PlanError, WrongCredentials.
     """
+    # Without a lock at first: most syncs find nothing, and then none waits for another.
+    outcome = plan(connection, prune=prune)
+    if not outcome.plan:
+        return outcome
+    _check_may_make_roles(connection, outcome.plan)
     for attempt in range(ATTEMPTS):
-        outcome = plan(connection, prune=prune)
-        if not outcome.plan:
-            return outcome
-        _check_may_make_roles(connection, outcome.plan)
         try:
             with transaction.atomic(using=connection.alias):
                 catalog.lock(connection, LOCK)

@@ -45,6 +45,8 @@ class Survey:
     definitions: frozenset[Definition]
     #: Policies as they are.
     made: frozenset[Definition]
+    #: Names of views that are empty once the policies that read them are written anew.
+    emptied: frozenset[str]
     warnings: tuple[str, ...]
 
 
@@ -81,6 +83,8 @@ class _Surveyor:
         framework = framework_tables()
         protected: list[Protection] = []
         views: set[Definition] = set()
+        as_made = frozenset(self._made())
+        emptied: set[str] = set()
         policies: set[Definition] = set()
         open_tables: list[Relation] = []
         closed: list[Relation] = []
@@ -99,6 +103,8 @@ class _Surveyor:
                     protected.append(self._protection(model, declared.arms, made, relation))
                     views |= set(self._views(model, made))
                     policies.add(made.definition)
+                    if made.definition not in as_made:
+                        emptied.update(f"view {name}" for name in made.views)
             elif model._meta.db_table in framework.names:
                 continue
             elif _belongs_to_protected(model):
@@ -145,7 +151,8 @@ class _Surveyor:
                 schemas=catalog.closed_schemas(self.connection, {one.table.schema for one in used}),
             ),
             frozenset(views | policies),
-            frozenset(self._made()),
+            as_made,
+            frozenset(emptied),
             tuple(self.warnings),
         )
 
