@@ -15,20 +15,16 @@ from psycopg.pq import Format
 
 from rls_perms import catalog
 from rls_perms.backends.postgresql.creation import DatabaseCreation
-from rls_perms.backends.postgresql.features import DatabaseFeatures
-from rls_perms.backends.postgresql.operations import DatabaseOperations
-from rls_perms.backends.postgresql.transport import (
-    KEEP,
-    LOGIN,
+from rls_perms.backends.postgresql.cursors import (
     Cursor,
-    Plain,
-    RoleConnection,
-    Roles,
     ServerBindingCursor,
     ServerBindingServerSideCursor,
     ServerSideCursor,
-    Wanted,
 )
+from rls_perms.backends.postgresql.features import DatabaseFeatures
+from rls_perms.backends.postgresql.operations import DatabaseOperations
+from rls_perms.backends.postgresql.prefix import KEEP, LOGIN, Plain, Roles, Wanted
+from rls_perms.backends.postgresql.transport import RoleConnection
 from rls_perms.conf import get_settings
 from rls_perms.context import Entered, current
 from rls_perms.denial import denied
