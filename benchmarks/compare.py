@@ -10,7 +10,7 @@ Absolute times are this machine's, and are shown only for scale.
 Stock Django filters by the tenant alone; "has_perm too" is a view that also refuses, as the
 database does, whoever lacks the permission.
 
-    python benchmarks/compare.py [--rounds N] [--requests N] [--size N]
+    python benchmarks/compare.py [--rounds N] [--requests N] [--only TEXT] [--size N]
 """
 
 import argparse
@@ -32,6 +32,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "example_project")]
 NAME = "rls_perms_bench"
 PASSWORD = "benchmark"  # noqa: S105 - of a database that goes with this process
 QUERIES = (1, 5, 20)
+#: Requests before the first measure: an interpreter and a backend get faster for a while.
+WARM = 600
 #: What the project promises for one query: (transaction, link) -> at most.
 GOALS = {
     ("autocommit", "socket"): 1.10,
@@ -90,6 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument("--rounds", type=int, default=15, help="turns of each side")
     parser.add_argument("--requests", type=int, default=40, help="requests of a turn")
+    parser.add_argument("--only", default="", help="cases whose line begins so, as '1 query'")
     parser.add_argument("--size", type=int, default=200, help="documents of each firm")
     options = parser.parse_args()
     with ExitStack() as stack:
@@ -106,8 +109,9 @@ def main() -> None:
             sides = [Worker(f"benchmarks.{one}", host) for one in ("with_rls_perms", "stock")]
             for worker in sides:
                 stack.callback(worker.end)
+                worker.times(cases[0].path, WARM)
             for case in cases:
-                if case.link == link:
+                if case.link == link and str(case).startswith(options.only):
                     print(line(case, *measure(case, *sides, options)), flush=True)
 
 
