@@ -33,6 +33,15 @@ FRAMEWORK_APPS = ("auth", "contenttypes", "sessions", "admin", "guardian", "site
 RESERVED_ROLES = ("owner", "login", "everyone", "anonymous", "superuser", "system")
 RESERVED_ROLE_STARTS = ("can_", "tenant_")
 REFUSED_PARAMETERS = ("role", "session_authorization", "row_security")
+# Django and psycopg read values as these say when they connect, and not again.
+DRIVER_PARAMETERS = (
+    "timezone",
+    "client_encoding",
+    "datestyle",
+    "intervalstyle",
+    "standard_conforming_strings",
+    "backslash_quote",
+)
 TRANSACTION_PARAMETERS = ("transaction_", "default_transaction_")
 # Leaves 22 of PostgreSQL's 63 bytes for "_" and the role's own name, or a hash of it.
 MAX_PREFIX_BYTES = 40
@@ -148,6 +157,9 @@ def _check_no_assumed_role(alias: str, options: Mapping[str, Any]) -> None:
 def _check_parameter(at: str, name: str, guc_prefix: str) -> None:
     if name.startswith(TRANSACTION_PARAMETERS):
         why = "a transaction that has begun cannot take it back when the context is left"
+        raise ConfigurationError(f"{at} sets {name!r}, but {why}. Remove it.")
+    if name in DRIVER_PARAMETERS:
+        why = "Django and psycopg would go on reading values as the connection began, and wrongly"
         raise ConfigurationError(f"{at} sets {name!r}, but {why}. Remove it.")
     if name in REFUSED_PARAMETERS or f"{name}.".startswith(f"{guc_prefix}."):
         why = "it says who the session is and what it may see, which rls_perms decides"

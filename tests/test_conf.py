@@ -320,6 +320,14 @@ def test_parameters_of_a_role_are_text():
     assert clerks.settings == (("statement_timeout", "5s"), ("work_mem", "1024"))
 
 
+@pytest.mark.parametrize("name", ["timezone", "client_encoding", "datestyle", "intervalstyle"])
+def test_a_parameter_by_which_values_are_read_is_refused(name):
+    message = refusal(with_parameters({name: "UTC"}))
+
+    assert f'RLS_PERMS["GROUP_ROLES"]["Clerks"]["settings"] sets {name!r}' in message
+    assert "would go on reading values as the connection began" in message
+
+
 @pytest.mark.parametrize("name", ["transaction_read_only", "default_transaction_isolation"])
 def test_a_parameter_that_cannot_be_taken_back_is_refused(name):
     message = refusal(with_parameters({name: "on"}))

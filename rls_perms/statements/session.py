@@ -83,7 +83,7 @@ def set_parameters(settings: Iterable[tuple[str, str]]) -> sql.Composed:
 
 
 def reset_parameter(name: str) -> sql.Composed:
-    """Give a parameter the session's own value for the rest of the transaction."""
+    """Give a parameter the value of the connection's beginning until the transaction ends."""
     return sql.SQL("SET LOCAL {} TO DEFAULT").format(sql.Identifier(*name.split(".")))
 
 
