@@ -2,7 +2,7 @@
 
 from rls_perms.context import Context, current_context
 from rls_perms.exceptions import NoContext, PermissionDenied
-from rls_perms.expressions import CurrentTenant, CurrentUser
+from rls_perms.expressions import CurrentTenant, CurrentUser, Exists
 from rls_perms.keywords import Command
 from rls_perms.policies import ObjectPermissions, OwnerPolicy, Policy, RowSecurity
 from rls_perms.session import as_role, as_system, as_tenant, as_user
@@ -26,6 +26,7 @@ __all__ = [
     "Context",
     "CurrentTenant",
     "CurrentUser",
+    "Exists",
     "Group",
     "NoContext",
     "ObjectPermissions",

@@ -33,6 +33,8 @@ class Protection:
     #: Other tables that policies read, with columns, and the roles that do.
     reads: tuple[tuple[Table, tuple[str, ...], tuple[str, ...]], ...]
     key_column: str
+    #: Functions that read for policies: name, types of the arguments, roles that call it.
+    readers: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,6 +386,8 @@ class _Builder:
             self._grant(roles, _table(table), [Privilege(command)])
             self._grant_columns(roles, table, protection.relation.columns, Privilege.SELECT)
             self._sequences(roles, table, command)
+        for name, arguments, roles in protection.readers:
+            self._grant(roles, _function(name, arguments), [Privilege.EXECUTE])
         for view in protection.views:
             self._grant(
                 (self.everyone, self.anonymous),

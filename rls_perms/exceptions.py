@@ -14,6 +14,10 @@ class ConfigurationError(RlsPermsError, ImproperlyConfigured):
     """A setting or a declaration that cannot work as it is written."""
 
 
+class ReadsItself(ConfigurationError):
+    """A condition that comes back to its own table, which PostgreSQL would ask without end."""
+
+
 class InvalidRoleName(ConfigurationError):
     """A role name that PostgreSQL would cut, reserve or confuse with another."""
 

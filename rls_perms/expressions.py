@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.conf import settings
-from django.db.models import Expression, Field
+from django.db.models import BooleanField, Expression, Field, Model, Q, QuerySet
+from django.db.models import Exists as DjangoExists
 
 from rls_perms.conf import get_settings
 from rls_perms.exceptions import ConfigurationError
@@ -59,6 +60,57 @@ class CurrentTenant(_ContextValue):
 
     def _resolve_output_field(self) -> "Field[Any, Any]":
         return tenant_model_key()
+
+
+class Exists(Expression):
+    """
+    There is a row of *model*, written ``"app_label.Model"``, that fulfils *condition*.
+
+    ``OuterRef("field")`` in *condition* is a field of the row that the policy is about.
+    As Django's ``Exists``, but it can be written into a migration. The rows are those
+    that the asking role sees.
+    """
+
+    conditional = True
+
+    def __init__(self, model: str, condition: Q) -> None:
+        super().__init__(output_field=BooleanField())
+        if not isinstance(model, str) or "." not in model:
+            raise TypeError(
+                f"Exists({model!r}, ...) takes the label of a model, as in 'documents.Document'."
+            )
+        if not isinstance(condition, Q):
+            raise TypeError(
+                f"Exists({model!r}, {condition!r}) takes a Q object, as filter() does. A queryset "
+                "cannot be written into a migration."
+            )
+        self.model = model
+        self.condition = condition
+
+    def related(self, model: type[Model]) -> type[Model]:
+        """The model that is asked for, of the same apps (or state of a migration) as *model*."""
+        return model._meta.apps.get_model(self.model)
+
+    def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
+        rows: QuerySet[Any] = QuerySet(self.related(query.model))
+        return DjangoExists(rows.filter(self.condition)).resolve_expression(query, *args, **kwargs)
+
+    def __invert__(self) -> Q:  # type: ignore[override]
+        return ~Q(self)
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return "rls_perms.Exists", [self.model, self.condition], {}
+
+    def __repr__(self) -> str:
+        return f"Exists({self.model!r}, {self.condition!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Exists):
+            return NotImplemented
+        return (self.model.lower(), self.condition) == (other.model.lower(), other.condition)
+
+    def __hash__(self) -> int:
+        return hash((self.model.lower(), repr(self.condition)))
 
 
 def tenant_model_key() -> "Field[Any, Any]":

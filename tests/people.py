@@ -6,7 +6,7 @@ from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.core.management import call_command
 from django.db import connection, connections
 
-from rls_perms import as_user
+from rls_perms import SELECT, Policy, as_user
 from rls_perms.statements.changes import script
 from rls_perms.sync import plan
 from tests.office.models import Tenant, User
@@ -76,6 +76,18 @@ def seen(asker, model, tenant=None):
 
 
 NOBODY = AnonymousUser()
+
+
+def role(short):
+    """The full name of a role of the project."""
+    with owner_cursor() as cursor:
+        cursor.execute("SELECT rls_perms.named_role(%s)", [short])
+        return cursor.fetchone()[0]
+
+
+def policy(name, **options):
+    """A policy for SELECT that asks for no permission."""
+    return Policy(name, **{"command": SELECT, "permission_required": False, **options})
 
 
 def owner_cursor():

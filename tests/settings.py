@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "guardian",
     "rls_perms",
     "tests.office",
+    "tests.library",
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -7,7 +7,6 @@ from django.apps import apps
 from django.core.checks import Error
 from django.core.exceptions import FieldDoesNotExist, FieldError
 
-from rls_perms.conditions import tables_read
 from rls_perms.exceptions import ConfigurationError
 from rls_perms.expressions import tenant_model_key
 from rls_perms.framework import framework_tables
@@ -42,10 +41,8 @@ def _problem(model: Any, declared: list[RowSecurity]) -> tuple[str, str] | None:
         if declared[0].tenant is not None:
             tenant_model_key()
             model._meta.get_field(declared[0].tenant.split("__")[0])
-        for arm in (*declared[0].arms.permissive, *declared[0].arms.restrictive):
-            for condition in (arm.using, arm.check):
-                if condition is not None:
-                    tables_read(condition, model)
+        for _ in declared[0].reach(model).reads():
+            pass
     except (ConfigurationError, FieldDoesNotExist, FieldError) as error:
         return (
             f"The row security of {label} cannot be written as policies: {error}",

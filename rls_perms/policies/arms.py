@@ -20,7 +20,8 @@ class Arm:
     One way to be allowed a command on a row.
 
     *gate* names the commands of which one must be permitted at model level; None asks for
-    no permission. *granted* stands for guardian's grants of that command.
+    no permission. *granted* stands for guardian's grants of that command. *trusted* reads
+    other tables as their owner; *shared* shows rows of other tenants too.
     """
 
     name: str
@@ -30,6 +31,8 @@ class Arm:
     using: Q | None
     check: Q | None
     granted: bool = False
+    trusted: bool = False
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,10 @@ class Arms:
         Else the table privilege tells it: nobody has that without the permission.
         """
         return bool(self.ungated(command))
+
+    def shared(self, command: Command) -> tuple[Arm, ...]:
+        """The arms of *command* that show rows of other tenants."""
+        return tuple(arm for arm in self.permissive if arm.shared and arm.command is command)
 
     @property
     def object_grants(self) -> bool:
@@ -96,6 +103,7 @@ def arms(policies: Sequence[Policy | ObjectPermissions]) -> Arms:
             None,
             policy.using,
             policy.using if policy.check is None else policy.check,
+            trusted=policy.trusted,
         )
         for policy in declared
         if not policy.permissive
@@ -113,14 +121,15 @@ def _of_permission(commands: Iterable[Command]) -> Iterator[Arm]:
 def _of_policy(policy: Policy) -> Iterator[Arm]:
     targets = policy.to or (EVERYONE,)
     check = policy.using if policy.check is None else policy.check
+    how = {"trusted": policy.trusted, "shared": policy.shared}
     shown = frozenset(policy.commands) & frozenset(SHOWING)
     if shown:
         gate = shown if policy.permission_required else None
-        yield Arm(policy.name, Command.SELECT, targets, gate, policy.using, None)
+        yield Arm(policy.name, Command.SELECT, targets, gate, policy.using, None, **how)
     for command in policy.commands:
         if command is not Command.SELECT:
             gate = frozenset({command}) if policy.permission_required else None
-            yield Arm(policy.name, command, targets, gate, policy.using, check)
+            yield Arm(policy.name, command, targets, gate, policy.using, check, **how)
 
 
 def _targets(found: Iterable[Arm]) -> tuple[Target, ...]:

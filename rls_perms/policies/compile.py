@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Model, Q
 
-from rls_perms.conditions import TRUE, condition_sql, tables_read
+from rls_perms.conditions import parse
 from rls_perms.exceptions import ConfigurationError
-from rls_perms.expressions import CurrentTenant
 from rls_perms.identifiers import shortened
 from rls_perms.keywords import FIXED_ROLES, SHOWING, Command, RoleKind
 from rls_perms.policies.arms import Arm, Arms, without_members
+from rls_perms.policies.reach import Asked, Reach
 from rls_perms.roles import Mark, RoleNames
 from rls_perms.statements import row_security as text
+from rls_perms.statements.conditions import TRUE, Reader, Text
 from rls_perms.statements.grant_views import KeyKind, view_name
 from rls_perms.statements.row_security import PolicySpec, Table
 from rls_perms.targets import EVERYONE, Fixed, Group, Permission, Role, Target
@@ -115,20 +116,37 @@ class Compiler:
             for branch in BRANCHES
         }
 
+    @property
+    def reach(self) -> Reach:
+        return Reach(self.model, self.tenant, self.arms)
+
     def reads(self) -> dict[str, tuple[set[str], set[str]]]:
         """The other tables that policies read: name -> columns, roles that read them."""
         found: dict[str, tuple[set[str], set[str]]] = {}
-        everywhere = [*self._bound(), self.names.fixed(RoleKind.SUPERUSER)]
-        conditions = [(self._tenant_condition(), everywhere)]
-        for arm in (*self.arms.permissive, *self.arms.restrictive):
-            roles = [role_of(target, self.names) for target in arm.targets]
-            conditions += [(one, roles) for one in (arm.using, arm.check) if one is not None]
-        for condition, readers in conditions:
-            for table, columns in tables_read(condition, self.model).items():
+        for asked, read in self.reach.reads():
+            for table, columns in read.items():
                 known_columns, known_roles = found.setdefault(table, (set(), set()))
                 known_columns |= columns
-                known_roles |= set(readers)
+                known_roles |= set(self._asking(asked))
         return found
+
+    def readers(self) -> dict[Reader, set[str]]:
+        """The functions that policies call to read as the owner, each with who calls it."""
+        found: dict[Reader, set[str]] = {}
+        for asked in self.reach.asked():
+            text = self._text()
+            text.of(asked.condition, self.reach.as_owner(asked.trusted))
+            for reader in text.readers.values():
+                found.setdefault(reader, set()).update(self._asking(asked))
+        return found
+
+    def _asking(self, asked: Asked) -> list[str]:
+        if asked.targets is None:
+            return [*self._bound(), self.names.fixed(RoleKind.SUPERUSER)]
+        return [role_of(target, self.names) for target in asked.targets]
+
+    def _text(self) -> Text:
+        return Text(self.model, self.table, self.connection)
 
     # Each kind of policy
 
@@ -136,15 +154,17 @@ class Compiler:
         system = (self.owner, self.names.fixed(RoleKind.SYSTEM))
         superuser = (self.names.fixed(RoleKind.SUPERUSER),)
         for command in Command:
+            using, check = self._floor_conditions(command)
             yield self._spec("system", command, system, TRUE, TRUE)
-            yield self._spec("superuser", command, superuser, self._term(), self._term())
+            yield self._spec("superuser", command, superuser, using, check)
 
     def _floor(self) -> Iterator[PolicySpec]:
         if self.tenant is None:
             return
         roles = (*self._bound(), self.names.fixed(RoleKind.SUPERUSER))
         for command in Command:
-            yield self._spec("floor", command, roles, self._term(), self._term(), permissive=False)
+            using, check = self._floor_conditions(command)
+            yield self._spec("floor", command, roles, using, check, permissive=False)
 
     def _permissive(self, arm: Arm) -> Iterator[PolicySpec]:
         using, check = self._conditions(arm)
@@ -171,46 +191,59 @@ class Compiler:
             )
 
     def _restrictive(self, arm: Arm) -> PolicySpec:
-        using, check = (
-            self._sql(one) if one is not None else TRUE for one in (arm.using, arm.check)
-        )
+        using, check = (self._sql(one, arm) for one in (arm.using, arm.check))
         return self._spec(
             arm.name, arm.command, self._roles(arm.targets), using, check, permissive=False
         )
 
     def _new_row(self) -> PolicySpec:
+        # Within what may be inserted: rows that are shared with other tenants, too.
+        _, insertable = self._floor_conditions(Command.INSERT)
         condition = text.conjunction(
-            self._term(),
+            insertable,
             text.is_new_row(self.key.column, key_type(self.model, self.connection), self.setting),
         )
         return self._spec("new row", Command.SELECT, self._bound(), condition, None)
 
     # Conditions
 
-    def _tenant_condition(self) -> Q:
-        return Q() if self.tenant is None else Q(**{self.tenant: CurrentTenant()})
-
     def _term(self) -> str:
         """What every row of the asker's tenant fulfils."""
-        return self._sql(self._tenant_condition())
+        return self._text().of(self.reach.tenant_condition(), self.reach.as_owner(False))
+
+    def _floor_conditions(self, command: Command) -> tuple[str, str]:
+        """USING and WITH CHECK: the tenant's rows, and those that a policy says are shared."""
+        using, check = [self._term()], [self._term()]
+        for arm in self.arms.shared(command):
+            whom = without_members(arm.targets)
+            for clauses, condition in ((using, arm.using), (check, arm.check)):
+                if condition is not None:
+                    said = [self._sql(condition, arm)]
+                    if EVERYONE not in whom:
+                        roles = map(text.belongs_to, self._roles(whom))
+                        said.append(text.disjunction(*roles))
+                    clauses.append(text.conjunction(*said))
+        return text.disjunction(*using), text.disjunction(*check)
 
     def _conditions(self, arm: Arm) -> tuple[str, str]:
+        term = TRUE if arm.shared else self._term()
         if arm.granted:
             views = [
                 view_name(self.table, arm.command, branch)  # type: ignore[arg-type]
                 for branch in BRANCHES
             ]
             granted = text.granted_by_view(self.key.column, views)
-            both = text.conjunction(self._term(), granted)
+            both = text.conjunction(term, granted)
             return both, both
         using, check = (
-            text.conjunction(self._term(), self._sql(one) if one is not None else TRUE)
-            for one in (arm.using, arm.check)
+            text.conjunction(term, self._sql(one, arm)) for one in (arm.using, arm.check)
         )
         return using, check
 
-    def _sql(self, condition: Q) -> str:
-        return condition_sql(condition, self.model, self.connection)
+    def _sql(self, condition: Q | None, arm: Arm) -> str:
+        if condition is None:
+            return TRUE
+        return self._text().of(parse(condition, self.model), self.reach.as_owner(arm.trusted))
 
     def _bound(self) -> tuple[str, ...]:
         """Everybody whom a policy lets through, but superuser, system and owner."""

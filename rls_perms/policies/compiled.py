@@ -12,6 +12,7 @@ from rls_perms.keywords import Command
 from rls_perms.policies.compile import key_kind, table_of
 from rls_perms.policies.constraint import RowSecurity
 from rls_perms.state import Definition
+from rls_perms.statements.conditions import Reader
 from rls_perms.statements.grant_views import KeyKind
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class Compiled:
     definition: Definition
     #: The other tables that policies read: name -> columns, roles that read them.
     reads: Mapping[str, tuple[set[str], set[str]]]
+    #: The functions that read for them as the owner, each with the roles that call it.
+    readers: Mapping[Reader, set[str]]
     #: The views of guardian's grants that they read: name -> command, branch.
     views: Mapping[str, tuple[Command, str]]
     #: How guardian's text becomes a key; None without such views.
@@ -54,6 +57,7 @@ def compiled(
         found = _kept[values] = Compiled(
             definition=declared.written(compiler),
             reads=compiler.reads(),
+            readers=compiler.readers(),
             views=views,
             key_kind=key_kind(model, connection) if views else None,
         )

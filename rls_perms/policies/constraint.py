@@ -16,12 +16,15 @@ from rls_perms.conf import get_settings
 from rls_perms.exceptions import ConfigurationError
 from rls_perms.identifiers import digest
 from rls_perms.keywords import RoleKind
+from rls_perms.policies import through
 from rls_perms.policies.arms import Arms, arms
 from rls_perms.policies.compile import Compiler, key_kind, roles_named, table_of
 from rls_perms.policies.declared import ObjectPermissions, Policy
+from rls_perms.policies.reach import Reach
 from rls_perms.roles import RoleNames
 from rls_perms.state import Definition
 from rls_perms.statements import row_security as text
+from rls_perms.statements.conditions import readers_sql
 from rls_perms.statements.grant_views import empty_view
 from rls_perms.statements.render import joined
 from rls_perms.statements.render import text as as_text
@@ -140,6 +143,9 @@ class RowSecurity(BaseConstraint):
 
     # The SQL
 
+    def reach(self, model: type[Model]) -> Reach:
+        return Reach(model, self.tenant, self.arms)
+
     def compiler(
         self, model: type[Model], connection: "BaseDatabaseWrapper", owner: str
     ) -> Compiler:
@@ -193,6 +199,7 @@ class RowSecurity(BaseConstraint):
             text.enable_row_security(table),
             text.drop_policies(table),
             *(empty_view(view, key_kind(model, compiler.connection)) for view in compiler.views()),
+            *readers_sql(compiler.readers()),
             *(text.create_policy(spec, table, self.mark) for spec in compiler.specs()),
             text.remember_new_rows(table, compiler.key.column, compiler.setting, unbound),
         ]
@@ -237,9 +244,54 @@ def is_ours(connection: "BaseDatabaseWrapper") -> bool:
     return connection.alias in (*conf.databases, conf.owner_database)
 
 
+class _OfLinks(RowSecurity):
+    """What is declared of a table that Django makes for a many-to-many field."""
+
+    @property
+    def arms(self) -> Arms:
+        return through.without_showing(super().arms)
+
+
 def declaration(model: type[Model]) -> RowSecurity | None:
-    """The declaration of *model* itself, None if it has none."""
+    """
+    The declaration of *model* itself, None if it has none.
+
+    A table that Django makes for a many-to-many field follows from those of its ends.
+    """
     for constraint in model._meta.constraints:
         if isinstance(constraint, RowSecurity):
             return constraint
-    return None
+    ends = through.ends(model)
+    if ends is None:
+        return None
+    declared = {end.related_model: declaration(end.related_model) for end in ends}
+    protected = {one for one, found in declared.items() if found is not None}
+    if not protected:
+        return None
+    tenants = [
+        f"{end.name}__{found.tenant}"
+        for end in ends
+        if (found := declared[end.related_model]) is not None and found.tenant is not None
+    ]
+    return _OfLinks(
+        name=f"{model._meta.app_label}_{model._meta.model_name}_rls",
+        tenant=tenants[0] if tenants else None,
+        policies=through.policies(*ends, protected),
+    )
+
+
+def protected_ends(model: type[Model]) -> list[type[Model]]:
+    """The models with a declaration that *model* relates as ``through`` of a many-to-many field."""
+    fields = [one.field for one in _related(model) if one.field.remote_field.through is model]
+    found = [end for field in fields for end in (field.model, field.related_model)]
+    return [end for end in dict.fromkeys(found) if declaration(end) is not None]
+
+
+def _related(model: type[Model]) -> Iterable[Any]:
+    """The many-to-many relations of the models that *model* has foreign keys to."""
+    for key in model._meta.concrete_fields:
+        if key.related_model is not None:
+            related = key.related_model._meta.related_objects
+            yield from (one for one in related if one.many_to_many)
+            own = key.related_model._meta.many_to_many
+            yield from (one.remote_field for one in own)

@@ -47,6 +47,11 @@ class Policy(_Value):
     is *using* by default. With *permission_required* (the default) the asker also needs
     Django's model-level permission for the command.
 
+    What the conditions read of other tables they read as the role that asks. With
+    *trusted*, they read it as the owner of the tables, so that policies there do not count.
+    With *shared*, the policy also shows rows of other tenants, which the floor hides
+    otherwise; then *command* has to be said.
+
     Follows https://www.postgresql.org/docs/current/sql-createpolicy.html.
     """
 
@@ -56,10 +61,12 @@ class Policy(_Value):
         *,
         using: Q,
         check: Q | None = None,
-        command: Command | Sequence[Command] = tuple(Command),
+        command: Command | Sequence[Command] | None = None,
         to: Target | Sequence[Target] | None = None,
         permissive: bool = True,
         permission_required: bool = True,
+        trusted: bool = False,
+        shared: bool = False,
     ) -> None:
         if not isinstance(name, str) or not name or name in RESERVED_NAMES:
             raise ValueError(
@@ -77,19 +84,31 @@ class Policy(_Value):
                 f"Policy({name!r}) is restrictive: it takes rows away, so permission_required="
                 "False says nothing. Leave it out."
             )
+        if shared and not permissive:
+            raise ValueError(
+                f"Policy({name!r}) is restrictive: it takes rows away, so shared=True says "
+                "nothing. Leave it out."
+            )
+        if shared and command is None:
+            raise ValueError(
+                f"Policy({name!r}, shared=True) is for every command: other tenants could change "
+                "and delete the rows. Say which are shared, as in command=SELECT."
+            )
         self.name = name
         self.using = using
         self.check = check
-        self.commands = _commands(name, command)
+        self.commands = _commands(name, tuple(Command) if command is None else command)
         self.to = _targets(name, to)
         self.permissive = permissive
         self.permission_required = permission_required
+        self.trusted = trusted
+        self.shared = shared
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         kwargs: dict[str, Any] = {"using": self.using}
         if self.check is not None:
             kwargs["check"] = self.check
-        if self.commands != tuple(Command):
+        if self.shared or self.commands != tuple(Command):
             kwargs["command"] = list(self.commands)
         if self.to is not None:
             kwargs["to"] = list(self.to)
@@ -97,6 +116,10 @@ class Policy(_Value):
             kwargs["permissive"] = False
         if not self.permission_required:
             kwargs["permission_required"] = False
+        if self.trusted:
+            kwargs["trusted"] = True
+        if self.shared:
+            kwargs["shared"] = True
         return "rls_perms.Policy", (self.name,), kwargs
 
 

@@ -199,5 +199,8 @@ def conjunction(*conditions: str) -> str:
 
 
 def disjunction(*conditions: str) -> str:
+    """One of *conditions*, of which there is at least one."""
     parts = list(dict.fromkeys(conditions))
+    if "true" in parts:
+        return "true"
     return " OR ".join(f"({part})" for part in parts) if len(parts) > 1 else parts[0]

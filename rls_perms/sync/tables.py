@@ -24,7 +24,7 @@ from rls_perms.keywords import SHOWING, Command
 from rls_perms.policies.arms import Arms
 from rls_perms.policies.compile import permission, permissions_asked, role_of, table_of
 from rls_perms.policies.compiled import Compiled, compiled
-from rls_perms.policies.constraint import RowSecurity, declaration, role_names
+from rls_perms.policies.constraint import RowSecurity, declaration, protected_ends, role_names
 from rls_perms.state import Definition
 from rls_perms.statements import grant_views as text
 from rls_perms.statements.grant_views import GrantTable
@@ -188,7 +188,8 @@ class _Surveyor:
                 "them, or drop them."
             )
             return False
-        if found.marks == {declared.mark}:
+        if found.marks == {declared.mark} or model._meta.auto_created:
+            # The table of a many-to-many field has no migration: sync writes its policies.
             return True
         self.warnings.append(
             f"The policies of {model._meta.label} in the database are not those of its "
@@ -218,6 +219,10 @@ class _Surveyor:
             views=tuple(sorted(made.views)),
             reads=tuple(reads),
             key_column=str(model._meta.pk.column),
+            readers=tuple(
+                (reader.name, reader.arguments, tuple(sorted(roles)))
+                for reader, roles in sorted(made.readers.items(), key=lambda one: one[0].name)
+            ),
         )
 
     def _views(self, model: type[Model], made: Compiled) -> Iterator[Definition]:
@@ -314,15 +319,9 @@ def _refuse_unreadable(model: type[Model], table: str, columns: set[str]) -> Non
 
 def _belongs_to_protected(model: type[Model]) -> bool:
     """
-    Whether *model* is part of a protected one: its many-to-many table, or its child.
+    Whether *model* is part of a protected one: a many-to-many relation's, or its child.
 
     Such a table is closed rather than open, as long as it has no declaration of its own.
     """
-    if model._meta.auto_created:
-        ends = [
-            one.remote_field.model
-            for one in model._meta.concrete_fields
-            if one.remote_field is not None
-        ]
-        return any(declaration(end) is not None for end in ends)
-    return any(declaration(parent) is not None for parent in model._meta.get_parent_list())
+    protected = (declaration(parent) is not None for parent in model._meta.get_parent_list())
+    return any(protected) or bool(protected_ends(model))

@@ -1,0 +1,227 @@
+"""
+Take a Q apart, so that what can use an index does.
+
+Django's own query of each part decides what it means: a row fulfils the condition if
+``Model.objects.filter(condition)`` has it, NULL and negation included.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
+from django.db.models import Model, OuterRef, Q, QuerySet
+from django.db.models.constants import LOOKUP_SEP
+from django.db.models.expressions import ResolvedOuterRef
+from django.db.models.fields.reverse_related import ForeignObjectRel
+from django.db.models.sql import Query
+from django.db.models.sql.constants import INNER
+from django.db.models.sql.datastructures import Join
+
+from rls_perms.conditions.parts import All, Condition, Keys, Local, Probe, Some, row_alias
+from rls_perms.conditions.reads import names_row, walk
+from rls_perms.exceptions import ConfigurationError
+from rls_perms.expressions import Exists
+
+
+def parse(condition: Q, model: type[Model], *, keys: bool = True) -> Condition:
+    """
+    *condition* on a row of *model*, in parts.
+
+    Without *keys*, other tables are looked up row by row: for conditions that so many of
+    their rows fulfil that no index on the row's own column would help. Raises
+    ConfigurationError for what a policy cannot say, with the name of the field.
+    """
+    try:
+        return _split(condition, model, keys)
+    except (FieldError, FieldDoesNotExist, LookupError, ValidationError) as error:
+        raise _refused(model, condition, error) from error
+    except (TypeError, ValueError) as error:
+        # What fields raise for a value that is none of theirs.
+        raise _refused(model, condition, error) from error
+
+
+def _refused(model: type[Model], condition: Q, error: Exception) -> ConfigurationError:
+    said = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
+    return ConfigurationError(f"{model._meta.label} has a wrong condition, {condition!r}: {said}")
+
+
+def _split(condition: Q, model: type[Model], keys: bool) -> Condition:
+    if condition.negated or condition.connector == Q.XOR:
+        # Of a negation the parts do not say together what the whole says.
+        return _whole(condition, model, keys)
+    if condition.connector == Q.OR and len(condition.children) > 1:
+        return Some(tuple(_child(child, model, keys) for child in condition.children))
+    groups = list(_groups(condition.children, model))
+    if len(groups) == 1:
+        [group] = groups
+        return _child(group[0], model, keys) if len(group) == 1 else _whole(Q(*group), model, keys)
+    return All(
+        tuple(
+            _child(group[0], model, keys) if len(group) == 1 else _whole(Q(*group), model, keys)
+            for group in groups
+        )
+    )
+
+
+def _child(child: Any, model: type[Model], keys: bool) -> Condition:
+    if isinstance(child, Q):
+        return _split(child, model, keys)
+    if isinstance(child, Exists) and keys:
+        found = _keys_of_exists(child, model)
+        if found is not None:
+            return found
+    return _whole(Q(child), model, keys)
+
+
+def _groups(children: Iterable[Any], model: type[Model]) -> Iterator[list[Any]]:
+    """
+    *children* that one joined row has to fulfil together, as in one filter() of Django's.
+
+    Those that lead to at most one row can be asked apart; simple ones of the same table
+    are asked together all the same, since that is one subquery.
+    """
+    row = row_alias(model)
+    groups: list[tuple[list[Any], set[Any], bool]] = []
+    for child in children:
+        query = _query(Q(child), model)
+        firsts = {_identity(join) for join in _firsts(query, row)}
+        together = not isinstance(child, Q) or any(map(_is_many, _joins(query)))
+        members: list[Any] = [child]
+        for group in [one for one in groups if together and one[2] and one[1] & firsts]:
+            groups.remove(group)
+            members = [*group[0], *members]
+            firsts |= group[1]
+        groups.append((members, firsts, together))
+    for members, _, _ in groups:
+        yield members
+
+
+def _whole(condition: Q, model: type[Model], keys: bool) -> Condition:
+    query = _query(condition, model)
+    row = row_alias(model)
+    firsts = list(_firsts(query, row))
+    if not firsts:
+        return Local(query)
+    [first, *others] = firsts
+    if others or first.join_type != INNER:
+        return Probe(query)
+    looked_up = not keys or len(first.join_cols) > 1 or _is_parent_link(first)
+    if looked_up or names_row([query.where], row):
+        return Probe(query, first)
+    [(column, selected)] = first.join_cols
+    return Keys(query, column, first, selected)
+
+
+def _query(condition: Q, model: type[Model]) -> Query:
+    """Django's query for *condition*. Raises ConfigurationError for what no policy can say."""
+    _refuse_querysets(condition, model)
+    query = Query(model)
+    query.get_initial_alias()
+    query.add_q(condition)
+    if query.where.contains_aggregate or query.where.contains_over_clause:
+        raise ConfigurationError(
+            f"A condition of {model._meta.label}, {condition!r}, is over several rows, but "
+            "PostgreSQL decides row by row. Write it without aggregates and windows, or as "
+            "Exists('app.Model', Q(...))."
+        )
+    for join in _joins(query):
+        field = getattr(join.join_field, "field", join.join_field)
+        if hasattr(field, "content_type_field_name"):
+            raise ConfigurationError(
+                f"A condition of {model._meta.label} crosses the GenericRelation {field.name!r}: "
+                "the key of a content type differs from one database to the next. Write "
+                "Exists('app.Model', Q(content_type__model=..., object_id=OuterRef('pk')))."
+            )
+    return query
+
+
+def _refuse_querysets(condition: Q, model: type[Model]) -> None:
+    for child in condition.children:
+        if isinstance(child, Q):
+            _refuse_querysets(child, model)
+        elif isinstance(child, tuple) and isinstance(child[1], (QuerySet, Query)):
+            raise ConfigurationError(
+                f"A condition of {model._meta.label} compares {child[0]!r} with a queryset, which "
+                "cannot stand in a migration. Write Exists('app.Model', Q(...))."
+            )
+
+
+def _joins(query: Query) -> Iterator[Any]:
+    for alias, join in query.alias_map.items():
+        if query.alias_refcount[alias] and isinstance(join, Join):
+            yield join
+
+
+def _firsts(query: Query, row: str) -> Iterator[Any]:
+    """The joins that begin at the row itself."""
+    return (join for join in _joins(query) if join.parent_alias == row)
+
+
+def _identity(join: Any) -> tuple[Any, ...]:
+    return (join.table_name, join.join_cols)
+
+
+def _is_many(join: Any) -> bool:
+    """Whether a row may have several rows on the other side."""
+    relation = join.join_field
+    return isinstance(relation, ForeignObjectRel) and not relation.one_to_one
+
+
+def _is_parent_link(join: Any) -> bool:
+    """From a multi-table child to its parent: a key for each row, so an array helps nobody."""
+    remote = getattr(join.join_field, "remote_field", None)
+    return not isinstance(join.join_field, ForeignObjectRel) and bool(
+        getattr(remote, "parent_link", False)
+    )
+
+
+def _keys_of_exists(exists: Any, model: type[Model]) -> Keys | None:
+    """
+    The keys for which *exists* holds, where it compares one column of the row and no more.
+
+    Else None: then it is asked row by row.
+    """
+    condition = exists.condition
+    if condition.negated or (condition.connector != Q.AND and len(condition.children) > 1):
+        return None
+    links = {index: one for index, one in enumerate(condition.children) if _is_link(one)}
+    if len(links) != 1:
+        return None
+    [(place, (path, reference))] = links.items()
+    column = _own_column(reference.name, model)
+    path = path.removesuffix(f"{LOOKUP_SEP}exact")
+    rest = [child for index, child in enumerate(condition.children) if index != place]
+    if column is None or not rest or any(_begins_at(child, path) for child in rest):
+        # Without more to ask, there are as many keys as rows.
+        return None
+    query = _query(Q(*rest), exists.related(model))
+    if any(isinstance(node, ResolvedOuterRef) for node in walk([query.where])):
+        return None
+    query.clear_ordering(force=True)
+    query.add_fields([path])
+    return Keys(query, column)
+
+
+def _is_link(child: Any) -> bool:
+    """Whether *child* compares with one field of the row, and not with one behind a relation."""
+    if not isinstance(child, tuple) or type(child[1]) is not OuterRef:
+        return False
+    reference: Any = child[1]
+    return isinstance(reference.name, str) and LOOKUP_SEP not in reference.name
+
+
+def _begins_at(child: Any, path: str) -> bool:
+    """Whether *child* may go by the relation that *path* goes by; it has to be the same row."""
+    if not isinstance(child, tuple):
+        return True
+    return bool(child[0].split(LOOKUP_SEP)[0] == path.split(LOOKUP_SEP)[0])
+
+
+def _own_column(name: str, model: type[Model]) -> str | None:
+    """The column of a field in the table of *model* itself."""
+    field = model._meta.pk if name == "pk" else None
+    for one in model._meta.local_concrete_fields:
+        if name in (one.name, one.attname):
+            field = one
+    column = getattr(field, "column", None)
+    return None if column is None else str(column)

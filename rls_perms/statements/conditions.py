@@ -1,0 +1,244 @@
+"""The text of a condition, its values rendered by the driver, and the functions it calls."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import EmptyResultSet, FullResultSet
+from django.db.models import Model
+from django.db.models.sql.datastructures import Join
+from django.utils import timezone
+from psycopg import sql
+
+from rls_perms.conditions.parts import All, Condition, Keys, Leaf, Local, Probe, Some, row_alias
+from rls_perms.conditions.reads import queries, row_columns
+from rls_perms.identifiers import SCHEMA, shortened
+from rls_perms.statements.render import joined, template
+from rls_perms.statements.render import text as as_text
+from rls_perms.statements.row_security import Table, conjunction, disjunction
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+#: Whether a part of a condition reads other tables as their owner.
+AsOwner = Callable[[Leaf], bool]
+
+TRUE = "true"
+FALSE = "false"
+
+#: What the row of a policy is called inside a function that gets its columns as arguments.
+POLICY_ROW = "policy_row"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A function that reads other tables as their owner, for a policy that is trusted."""
+
+    name: str
+    #: The types of its arguments, as PostgreSQL says them.
+    arguments: tuple[str, ...]
+    sql: str
+
+
+@dataclass(slots=True)
+class Text:
+    """
+    Writes conditions on rows of one table.
+
+    The functions that trusted ones need are collected in *readers*.
+    """
+
+    model: type[Model]
+    table: Table
+    connection: "BaseDatabaseWrapper"
+    readers: dict[str, Reader] = field(default_factory=dict)
+
+    def of(self, condition: Condition, as_owner: AsOwner) -> str:
+        """The text of *condition*; the parts that *as_owner* names read as the owner."""
+        # What a lookup of days or hours means must not follow from who runs migrate.
+        with timezone.override(None):
+            return self._of(condition, as_owner)
+
+    def _of(self, condition: Condition, as_owner: AsOwner) -> str:
+        match condition:
+            case All():
+                parts = [self._of(part, as_owner) for part in condition.parts]
+                return FALSE if FALSE in parts else conjunction(*parts)
+            case Some():
+                parts = [self._of(part, as_owner) for part in condition.parts]
+                kept = [part for part in parts if part != FALSE]
+                return TRUE if TRUE in parts else disjunction(*kept) if kept else FALSE
+            case _:
+                try:
+                    return self._leaf(condition, as_owner(condition))
+                except FullResultSet:
+                    return TRUE
+                except EmptyResultSet:
+                    return FALSE
+
+    def _leaf(self, leaf: Leaf, trusted: bool) -> str:
+        if isinstance(leaf, Keys):
+            select = self._keys(leaf)
+            if trusted:
+                select = self._reading_keys(leaf, select)
+            return as_text(
+                sql.SQL("{} = ANY (ARRAY({}))").format(self._column(leaf.column), select)
+            )
+        if trusted and (isinstance(leaf, Probe) or any(queries([leaf.query.where]))):
+            return self._reading_row(leaf)
+        if isinstance(leaf, Local):
+            return self._where(leaf.query)
+        return as_text(self._probe(leaf))
+
+    # Fragments
+
+    def _compiled(self, node: Any, query: Any) -> str:
+        compiler = query.get_compiler(connection=self.connection)
+        text, params = compiler.compile(node)
+        return self._composed(text, params)
+
+    def _composed(self, text: str, params: Any) -> str:
+        return str(self.connection.ops.compose_sql(text, tuple(params)))  # type: ignore[attr-defined]
+
+    def _where(self, query: Any) -> str:
+        return self._compiled(query.where, query) if query.where else TRUE
+
+    def _column(self, name: str) -> sql.SQL:
+        """A column of the row."""
+        quote = self.connection.ops.quote_name
+        return sql.SQL(f"{quote(row_alias(self.model))}.{quote(name)}")
+
+    def _joined_column(self, join: Any, name: str, query: Any) -> sql.SQL:
+        alias = self._quoted(query)(join.table_alias)
+        return sql.SQL(f"{alias}.{self.connection.ops.quote_name(name)}")
+
+    def _quoted(self, query: Any) -> Callable[[str], str]:
+        """How this version of Django writes aliases."""
+        compiler: Any = query.get_compiler(connection=self.connection)
+        if hasattr(compiler, "quote_name"):
+            return compiler.quote_name  # type: ignore[no-any-return]
+        # Before Django 6.1, which quotes all of them.
+        return compiler.quote_name_unless_alias  # type: ignore[no-any-return]
+
+    def _joins(self, query: Any, but: Any = None) -> sql.Composed:
+        return sql.Composed(
+            [
+                sql.SQL(" " + self._compiled(join, query))
+                for alias, join in query.alias_map.items()
+                if query.alias_refcount[alias] and join is not but and isinstance(join, Join)
+            ]
+        )
+
+    def _table(self, join: Any, query: Any) -> sql.SQL:
+        name = self.connection.ops.quote_name(join.table_name)
+        if join.table_alias == join.table_name:
+            return sql.SQL(name)
+        return sql.SQL(f"{name} {self._quoted(query)(join.table_alias)}")
+
+    def _keys(self, leaf: Keys) -> sql.Composable:
+        query, first = leaf.query, leaf.first
+        if first is None:
+            compiler = query.get_compiler(connection=self.connection)
+            return sql.SQL(self._composed(*compiler.as_sql()))
+        return sql.SQL("SELECT {} FROM {}{}{}").format(
+            self._joined_column(first, leaf.selected, query),
+            self._table(first, query),
+            self._joins(query, first),
+            self._clause(self._where_or_true(query)),
+        )
+
+    def _where_or_true(self, query: Any) -> str:
+        try:
+            return self._where(query)
+        except FullResultSet:
+            return TRUE
+
+    @staticmethod
+    def _clause(where: str) -> sql.Composed:
+        return sql.Composed([] if where == TRUE else [sql.SQL(" WHERE "), sql.SQL(where)])
+
+    def _probe(self, leaf: Probe) -> sql.Composed:
+        query, first = leaf.query, leaf.first
+        where = self._where_or_true(query)
+        if first is None:
+            return sql.SQL("EXISTS (SELECT 1 FROM (SELECT 1) AS one{}{})").format(
+                self._joins(query), self._clause(where)
+            )
+        link = [
+            as_text(
+                sql.SQL("{} = {}").format(
+                    self._column(mine), self._joined_column(first, theirs, query)
+                )
+            )
+            for mine, theirs in first.join_cols
+        ]
+        return sql.SQL("EXISTS (SELECT 1 FROM {}{}{})").format(
+            self._table(first, query),
+            self._joins(query, first),
+            self._clause(conjunction(*link, where)),
+        )
+
+    # Functions that read as the owner
+
+    def _reading_keys(self, leaf: Keys, select: sql.Composable) -> sql.Composed:
+        key_type = sql.SQL(self._type(leaf.column))
+        name = self._remember("keys_reader", (), select, key_type=key_type)
+        return sql.SQL("SELECT {}()").format(name)
+
+    def _reading_row(self, leaf: Local | Probe) -> str:
+        query = leaf.query.clone()
+        row = row_alias(self.model)
+        columns = row_columns(query, row)
+        # All of them: a join keeps the name of the table that it begins at, else.
+        others = [alias for alias in query.alias_map if alias != row]
+        names = {alias: f"{POLICY_ROW}_{place}" for place, alias in enumerate(others, start=1)}
+        query.change_aliases({row: POLICY_ROW, **names})
+        given = joined(
+            sql.SQL("${} AS {}").format(sql.SQL(str(place)), sql.Identifier(column))
+            for place, column in enumerate(columns, start=1)
+        )
+        body = sql.SQL("SELECT EXISTS (SELECT 1 FROM (SELECT {}) AS {}{}{})").format(
+            given,
+            sql.Identifier(POLICY_ROW),
+            self._joins(query),
+            self._clause(self._where_or_true(query)),
+        )
+        types = tuple(map(self._type, columns))
+        name = self._remember("row_reader", types, body)
+        return as_text(sql.SQL("{}({})").format(name, joined(map(self._column, columns))))
+
+    def _remember(
+        self,
+        kind: str,
+        arguments: tuple[str, ...],
+        select: sql.Composable,
+        **parts: sql.Composable,
+    ) -> sql.Identifier:
+        # Named by what it does, so that two conditions that ask the same share it.
+        whole = "\n".join((kind, self.table.schema, self.table.name, *arguments, as_text(select)))
+        name = shortened(f"read_{self.table.name}", distinct=whole)
+        function = sql.Identifier(SCHEMA, name)
+        made = template(
+            kind,
+            function=function,
+            arguments=joined(map(sql.SQL, arguments)),
+            select=select,
+            **parts,
+        )
+        self.readers[name] = Reader(name, arguments, as_text(made))
+        return function
+
+    def _type(self, column: str) -> str:
+        """The type of a column as PostgreSQL says it, without a length that would cut a value."""
+        [found] = [one for one in self.model._meta.concrete_fields if one.column == column]
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT %s::pg_catalog.regtype::text", [str(found.db_type(self.connection))]
+            )
+            return str(cursor.fetchone()[0])
+
+
+def readers_sql(readers: Iterable[Reader]) -> list[sql.Composed]:
+    """What makes *readers*, in a stable order."""
+    made = sorted(readers, key=lambda one: one.name)
+    return [sql.Composed([sql.SQL(one.sql)]) for one in made]
