@@ -5,7 +5,8 @@ Django's own query of each part decides what it means: a row fulfils the conditi
 ``Model.objects.filter(condition)`` has it, NULL and negation included.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
@@ -18,7 +19,7 @@ from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import Join
 
 from rls_perms.conditions.parts import All, Condition, Keys, Local, Probe, Some, row_alias
-from rls_perms.conditions.reads import names_row, walk
+from rls_perms.conditions.reads import names_row, tables_read, walk
 from rls_perms.exceptions import ConfigurationError
 from rls_perms.expressions import Exists
 
@@ -49,18 +50,16 @@ def _split(condition: Q, model: type[Model], keys: bool) -> Condition:
     if condition.negated or condition.connector == Q.XOR:
         # Of a negation the parts do not say together what the whole says.
         return _whole(condition, model, keys)
-    if condition.connector == Q.OR and len(condition.children) > 1:
-        return Some(tuple(_child(child, model, keys) for child in condition.children))
-    groups = list(_groups(condition.children, model))
-    if len(groups) == 1:
-        [group] = groups
-        return _child(group[0], model, keys) if len(group) == 1 else _whole(Q(*group), model, keys)
-    return All(
-        tuple(
-            _child(group[0], model, keys) if len(group) == 1 else _whole(Q(*group), model, keys)
-            for group in groups
-        )
+    connector = condition.connector
+    parts = tuple(
+        _child(group[0], model, keys)
+        if len(group) == 1
+        else _whole(Q.create(group, connector=connector), model, keys)
+        for group in _groups(condition, model)
     )
+    if len(parts) == 1:
+        return parts[0]
+    return Some(parts) if connector == Q.OR else All(parts)
 
 
 def _child(child: Any, model: type[Model], keys: bool) -> Condition:
@@ -73,27 +72,72 @@ def _child(child: Any, model: type[Model], keys: bool) -> Condition:
     return _whole(Q(child), model, keys)
 
 
-def _groups(children: Iterable[Any], model: type[Model]) -> Iterator[list[Any]]:
+def _groups(condition: Q, model: type[Model]) -> Iterator[list[Any]]:
     """
-    *children* that one joined row has to fulfil together, as in one filter() of Django's.
+    The children of *condition* that have to be asked together, as in one filter() of Django's.
 
-    Those that lead to at most one row can be asked apart; simple ones of the same table
-    are asked together all the same, since that is one subquery.
+    Of several that are to hold, those that one joined row has to fulfil; and of any, those
+    that share a table with a negation, for which Django looks at the rows that the others
+    have joined. Simple ones of the same table are asked together all the same, since
+    that is one subquery.
     """
     row = row_alias(model)
-    groups: list[tuple[list[Any], set[Any], bool]] = []
-    for child in children:
+    groups: list[_Group] = []
+    for child in condition.children:
         query = _query(Q(child), model)
-        firsts = {_identity(join) for join in _firsts(query, row)}
-        together = not isinstance(child, Q) or any(map(_is_many, _joins(query)))
-        members: list[Any] = [child]
-        for group in [one for one in groups if together and one[2] and one[1] & firsts]:
-            groups.remove(group)
-            members = [*group[0], *members]
-            firsts |= group[1]
-        groups.append((members, firsts, together))
-    for members, _, _ in groups:
-        yield members
+        if condition.connector == Q.OR and _is_twisted(child) and _needs_row(query):
+            # Beside others, the same negation would not need that row.
+            yield condition.children
+            return
+        apart = isinstance(child, Q) and not any(map(_is_many, _joins(query)))
+        joined = set() if apart or condition.connector == Q.OR else _joined(query, row)
+        tables = set(tables_read(Local(query), row))
+        group = _Group([child], joined, tables, _is_twisted(child))
+        for other in [one for one in groups if one.belongs_with(group)]:
+            groups.remove(other)
+            group = other.with_(group)
+        groups.append(group)
+    for group in groups:
+        yield group.children
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    """Children of a Q that are asked together."""
+
+    children: list[Any]
+    #: The tables that they are joined to at first, where that counts.
+    joined: set[Any]
+    #: The tables that they read, in negations too.
+    tables: set[str]
+    is_twisted: bool
+
+    def belongs_with(self, other: "_Group") -> bool:
+        twisted = self.is_twisted or other.is_twisted
+        return bool(self.joined & other.joined or (twisted and self.tables & other.tables))
+
+    def with_(self, other: "_Group") -> "_Group":
+        return _Group(
+            [*self.children, *other.children],
+            self.joined | other.joined,
+            self.tables | other.tables,
+            self.is_twisted or other.is_twisted,
+        )
+
+
+def _is_twisted(child: Any) -> bool:
+    """Whether *child* negates anything: XOR does, as Django writes it."""
+    if not isinstance(child, Q):
+        # When() keeps a Q as it was given.
+        inside = [getattr(child, "condition", None)]
+        if hasattr(child, "get_source_expressions"):
+            inside += child.get_source_expressions()
+        return any(_is_twisted(one) for one in inside if one is not None)
+    return child.negated or child.connector == Q.XOR or any(map(_is_twisted, child.children))
+
+
+def _joined(query: Query, row: str) -> set[Any]:
+    return {(join.table_name, join.join_cols) for join in _firsts(query, row)}
 
 
 def _whole(condition: Q, model: type[Model], keys: bool) -> Condition:
@@ -152,13 +196,14 @@ def _joins(query: Query) -> Iterator[Any]:
             yield join
 
 
+def _needs_row(query: Query) -> bool:
+    """Whether *query* leaves out rows that nothing is joined to."""
+    return any(join.nullable and join.join_type == INNER for join in _joins(query))
+
+
 def _firsts(query: Query, row: str) -> Iterator[Any]:
     """The joins that begin at the row itself."""
     return (join for join in _joins(query) if join.parent_alias == row)
-
-
-def _identity(join: Any) -> tuple[Any, ...]:
-    return (join.table_name, join.join_cols)
 
 
 def _is_many(join: Any) -> bool:

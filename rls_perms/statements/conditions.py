@@ -191,8 +191,10 @@ class Text:
         columns = row_columns(query, row)
         # All of them: a join keeps the name of the table that it begins at, else.
         others = [alias for alias in query.alias_map if alias != row]
-        names = {alias: f"{POLICY_ROW}_{place}" for place, alias in enumerate(others, start=1)}
-        query.change_aliases({row: POLICY_ROW, **names})
+        names: dict[str | None, str] = {
+            alias: f"{POLICY_ROW}_{place}" for place, alias in enumerate(others, start=1)
+        }
+        query.change_aliases({**names, row: POLICY_ROW})
         given = joined(
             sql.SQL("${} AS {}").format(sql.SQL(str(place)), sql.Identifier(column))
             for place, column in enumerate(columns, start=1)
