@@ -13,9 +13,11 @@ from rls_perms.checks import (
     e001_engine,
     e002_declaration,
     e003_child_without_declaration,
+    e004_policies_read_each_other,
     w001_closed_through_table,
 )
 from rls_perms.expressions import CurrentTenant
+from rls_perms.keywords import Command
 from tests.office.models import Tenant, User
 
 AN_ENGINE = "django.db.backends.postgresql"
@@ -40,7 +42,12 @@ def found(check):
 def apps_of_the_test(monkeypatch):
     """Let checks see the models that a test makes, and no others."""
     with isolate_apps("tests.office") as isolated:
-        for check in (e002_declaration, e003_child_without_declaration, w001_closed_through_table):
+        for check in (
+            e002_declaration,
+            e003_child_without_declaration,
+            e004_policies_read_each_other,
+            w001_closed_through_table,
+        ):
             monkeypatch.setattr(check, "apps", isolated)
         yield isolated
 
@@ -56,6 +63,7 @@ def test_every_check_is_found_by_its_file():
         "e001",
         "e002",
         "e003",
+        "e004",
         "w001",
     ]
 
@@ -191,9 +199,9 @@ def test_e003_a_child_with_a_declaration_and_a_proxy():
 
 
 @pytest.mark.parametrize("end", ["from", "to"])
-def test_w001_the_table_of_a_many_to_many_field(end):
+def test_w001_a_through_model_without_a_declaration(end):
     class Thing(Office):
-        others = models.ManyToManyField("Other")
+        others = models.ManyToManyField("Other", through="Between")
 
         class Meta(Office.Meta):
             constraints = protected("thing_rls") if end == "from" else []
@@ -202,12 +210,31 @@ def test_w001_the_table_of_a_many_to_many_field(end):
         class Meta(Office.Meta):
             constraints = protected("other_rls") if end == "to" else []
 
+    class Between(Office):
+        thing = models.ForeignKey(Thing, models.CASCADE)
+        other = models.ForeignKey(Other, models.CASCADE)
+
+        class Meta(Office.Meta):
+            pass
+
     [(id, model, text)] = found(w001_closed_through_table.check)
 
-    assert (id, model) == ("rls_perms.W001", "Thing" if end == "from" else "Other")
-    assert "'office_thing_others'" in text
+    assert (id, model) == ("rls_perms.W001", "Between")
+    assert "office.Between relates rows of office." in text
     assert "is closed to every session role" in text
-    assert "through=..." in text
+
+
+def test_w001_a_table_that_django_makes_needs_no_declaration():
+    class Thing(Office):
+        others = models.ManyToManyField("Other")
+
+        class Meta(Office.Meta):
+            constraints = protected("thing_rls")
+
+    class Other(Office):
+        pass
+
+    assert found(w001_closed_through_table.check) == []
 
 
 def test_w001_a_relation_of_open_models_and_one_written_as_a_model():
@@ -228,3 +255,98 @@ def test_w001_a_relation_of_open_models_and_one_written_as_a_model():
             constraints = protected("between_rls")
 
     assert found(w001_closed_through_table.check) == []
+
+
+def reading(lookup, **more):
+    return [Policy("one", using=q(**{lookup: 1}), **more)]
+
+
+def test_e004_policies_that_read_each_other_are_both_named():
+    class Alpha(Office):
+        beta = models.ForeignKey("Beta", models.CASCADE, related_name="alphas")
+
+        class Meta(Office.Meta):
+            constraints = protected("alpha_rls", policies=reading("beta__note"))
+
+    class Beta(Office):
+        note = models.IntegerField()
+
+        class Meta(Office.Meta):
+            constraints = protected("beta_rls", policies=reading("alphas__id"))
+
+    [(id, model, text)] = found(e004_policies_read_each_other.check)
+
+    assert (id, model) == ("rls_perms.E004", "Alpha")
+    assert "The policies of office.Alpha and office.Beta read each other" in text
+    assert "office.Alpha reads office.Beta reads office.Alpha" in text
+    assert "trusted=True" in text
+
+
+def test_e004_a_round_of_three_is_found_once():
+    class Alpha(Office):
+        beta = models.ForeignKey("Beta", models.CASCADE)
+
+        class Meta(Office.Meta):
+            constraints = protected("alpha_rls", policies=reading("beta__note"))
+
+    class Beta(Office):
+        gamma = models.ForeignKey("Gamma", models.CASCADE)
+        note = models.IntegerField()
+
+        class Meta(Office.Meta):
+            constraints = protected("beta_rls", policies=reading("gamma__note"))
+
+    class Gamma(Office):
+        alpha = models.ForeignKey("Alpha", models.CASCADE)
+        note = models.IntegerField()
+
+        class Meta(Office.Meta):
+            constraints = protected("gamma_rls", policies=reading("alpha__beta"))
+
+    [(_, _, text)] = found(e004_policies_read_each_other.check)
+
+    assert "office.Alpha, office.Beta and office.Gamma" in text
+
+
+def test_e004_a_trusted_policy_asks_no_other():
+    class Alpha(Office):
+        beta = models.ForeignKey("Beta", models.CASCADE, related_name="alphas")
+
+        class Meta(Office.Meta):
+            constraints = protected("alpha_rls", policies=reading("beta__note", trusted=True))
+
+    class Beta(Office):
+        note = models.IntegerField()
+
+        class Meta(Office.Meta):
+            constraints = protected("beta_rls", policies=reading("alphas__id"))
+
+    assert found(e004_policies_read_each_other.check) == []
+
+
+def test_e004_a_policy_that_only_writes_is_not_asked_by_the_other():
+    class Alpha(Office):
+        beta = models.ForeignKey("Beta", models.CASCADE, related_name="alphas")
+
+        class Meta(Office.Meta):
+            constraints = protected("alpha_rls", policies=reading("beta__note"))
+
+    class Beta(Office):
+        note = models.IntegerField()
+        gamma = models.ForeignKey("Gamma", models.CASCADE)
+
+        class Meta(Office.Meta):
+            constraints = protected(
+                "beta_rls", policies=reading("gamma__note", command=Command.INSERT)
+            )
+
+    class Gamma(Office):
+        note = models.IntegerField()
+        alpha = models.ForeignKey("Alpha", models.CASCADE)
+
+        class Meta(Office.Meta):
+            constraints = protected("gamma_rls", policies=reading("alpha__beta"))
+
+    [(_, _, text)] = found(e004_policies_read_each_other.check)
+
+    assert "office.Beta reads office.Gamma reads office.Alpha reads office.Beta" in text

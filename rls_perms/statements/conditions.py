@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db.models import Model
+from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
 from django.utils import timezone
 from psycopg import sql
@@ -26,7 +27,7 @@ AsOwner = Callable[[Leaf], bool]
 TRUE = "true"
 FALSE = "false"
 
-#: What the row of a policy is called inside a function that gets its columns as arguments.
+#: What the row of a policy is called where its columns are given one by one.
 POLICY_ROW = "policy_row"
 
 
@@ -159,11 +160,9 @@ class Text:
 
     def _probe(self, leaf: Probe) -> sql.Composed:
         query, first = leaf.query, leaf.first
-        where = self._where_or_true(query)
-        if first is None:
-            return sql.SQL("EXISTS (SELECT 1 FROM (SELECT 1) AS one{}{})").format(
-                self._joins(query), self._clause(where)
-            )
+        if first is None or any(join.join_type == LOUTER for join in query.alias_map.values()):
+            row = row_alias(self.model)
+            return self._row_probe(query, map(self._column, row_columns(query, row)))
         link = [
             as_text(
                 sql.SQL("{} = {}").format(
@@ -175,7 +174,33 @@ class Text:
         return sql.SQL("EXISTS (SELECT 1 FROM {}{}{})").format(
             self._table(first, query),
             self._joins(query, first),
-            self._clause(conjunction(*link, where)),
+            self._clause(conjunction(*link, self._where_or_true(query))),
+        )
+
+    def _row_probe(self, query: Any, values: Iterable[sql.Composable]) -> sql.Composed:
+        """
+        Whether *query* finds the row that has *values* in the columns that it names.
+
+        OFFSET 0 keeps them from being constants to the planner: PostgreSQL 18.6 then joins
+        the rows of a second LEFT JOIN that the first has found none for.
+        """
+        row = row_alias(self.model)
+        query, columns = query.clone(), row_columns(query, row)
+        # All of them: a join keeps the name of the table that it begins at, else.
+        others = [alias for alias in query.alias_map if alias != row]
+        names: dict[str | None, str] = {
+            alias: f"{POLICY_ROW}_{place}" for place, alias in enumerate(others, start=1)
+        }
+        query.change_aliases({**names, row: POLICY_ROW})
+        given = [
+            sql.SQL("{} AS {}").format(value, sql.Identifier(column))
+            for column, value in zip(columns, values, strict=True)
+        ]
+        return sql.SQL("EXISTS (SELECT 1 FROM (SELECT {} OFFSET 0) AS {}{}{})").format(
+            joined(given),
+            sql.Identifier(POLICY_ROW),
+            self._joins(query),
+            self._clause(self._where_or_true(query)),
         )
 
     # Functions that read as the owner
@@ -186,27 +211,10 @@ class Text:
         return sql.SQL("SELECT {}()").format(name)
 
     def _reading_row(self, leaf: Local | Probe) -> str:
-        query = leaf.query.clone()
-        row = row_alias(self.model)
-        columns = row_columns(query, row)
-        # All of them: a join keeps the name of the table that it begins at, else.
-        others = [alias for alias in query.alias_map if alias != row]
-        names: dict[str | None, str] = {
-            alias: f"{POLICY_ROW}_{place}" for place, alias in enumerate(others, start=1)
-        }
-        query.change_aliases({**names, row: POLICY_ROW})
-        given = joined(
-            sql.SQL("${} AS {}").format(sql.SQL(str(place)), sql.Identifier(column))
-            for place, column in enumerate(columns, start=1)
-        )
-        body = sql.SQL("SELECT EXISTS (SELECT 1 FROM (SELECT {}) AS {}{}{})").format(
-            given,
-            sql.Identifier(POLICY_ROW),
-            self._joins(query),
-            self._clause(self._where_or_true(query)),
-        )
-        types = tuple(map(self._type, columns))
-        name = self._remember("row_reader", types, body)
+        columns = row_columns(leaf.query, row_alias(self.model))
+        places = [sql.SQL(f"${place}") for place in range(1, len(columns) + 1)]
+        body = sql.SQL("SELECT {}").format(self._row_probe(leaf.query, places))
+        name = self._remember("row_reader", tuple(map(self._type, columns)), body)
         return as_text(sql.SQL("{}({})").format(name, joined(map(self._column, columns))))
 
     def _remember(
