@@ -160,6 +160,24 @@ def declarations(connection: "BaseDatabaseWrapper") -> dict[tuple[str, str], Dec
     return found
 
 
+def policy_reads(
+    connection: "BaseDatabaseWrapper",
+) -> dict[tuple[str, str], dict[tuple[str, str], tuple[set[str], set[str]]]]:
+    """
+    What policies of ours read, by schema and name of their table.
+
+    Each other table, by schema and name, with the columns that are named and the roles that
+    read them.
+    """
+    found: dict[tuple[str, str], dict[tuple[str, str], tuple[set[str], set[str]]]] = {}
+    for schema, table, other_schema, other, column, role in _rows(connection, queries.POLICY_READS):
+        read = found.setdefault((schema, table), {})
+        columns, roles = read.setdefault((other_schema, other), (set(), set()))
+        columns.add(column)
+        roles.add(role)
+    return found
+
+
 def secured(connection: "BaseDatabaseWrapper") -> set[tuple[str, str]]:
     """Schema and name of each table on which row security is enabled."""
     return set(_rows(connection, queries.SECURED))

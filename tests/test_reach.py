@@ -4,7 +4,8 @@ from contextlib import contextmanager
 
 import pytest
 from django.db import connection
-from django.db.models import Count, F, OuterRef, Q
+from django.db.models import BooleanField, Count, F, OuterRef, Q
+from django.db.models.expressions import RawSQL
 
 from rls_perms import (
     ANONYMOUS,
@@ -251,6 +252,28 @@ def test_the_columns_that_a_condition_reads_are_those_that_postgresql_says(shelf
         }
 
     assert known == said
+
+
+def raw_sql(text, *params):
+    return Q(RawSQL(text, params, output_field=BooleanField()))  # noqa: S611 - as adopters may
+
+
+def test_what_raw_sql_reads_is_readable_after_the_second_round_of_a_sync(shelf):
+    text = "author_id IN (SELECT id FROM library_person WHERE name = %s) AND title LIKE 'm%%'"
+    with declared((Book, [policy("raw", using=raw_sql(text, "me"))])):
+        people.sync()
+
+        assert seen(shelf.reader, Book) == {shelf.mine.pk}
+        people.nothing_to_do()
+
+
+def test_raw_sql_is_refused_in_a_trusted_policy(shelf):
+    wrong = policy("raw", using=raw_sql("title = 'mine'"), trusted=True)
+    with (
+        pytest.raises(ConfigurationError, match=r"trusted policy of library\.Book has RawSQL"),
+        declared((Book, [wrong])),
+    ):
+        pass  # pragma: no cover - declaring is what fails
 
 
 # What is refused

@@ -29,6 +29,8 @@ class Compiled:
     definition: Definition
     #: The other tables that policies read: name -> columns, roles that read them.
     reads: Mapping[str, tuple[set[str], set[str]]]
+    #: Whether only PostgreSQL knows all that they read.
+    has_raw_sql: bool
     #: The functions that read for them as the owner, each with the roles that call it.
     readers: Mapping[Reader, set[str]]
     #: The views of guardian's grants that they read: name -> command, branch.
@@ -57,6 +59,7 @@ def compiled(
         found = _kept[values] = Compiled(
             definition=declared.written(compiler),
             reads=compiler.reads(),
+            has_raw_sql=compiler.reach.has_raw_sql,
             readers=compiler.readers(),
             views=views,
             key_kind=key_kind(model, connection) if views else None,

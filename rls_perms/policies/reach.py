@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Model, Q
+from django.db.models.expressions import RawSQL
 
 from rls_perms.conditions import Condition, parse
 from rls_perms.conditions.parts import Leaf, leaves, row_alias
-from rls_perms.conditions.reads import Reads, tables_read
+from rls_perms.conditions.reads import Reads, tables_read, walk
 from rls_perms.exceptions import ReadsItself
 from rls_perms.expressions import CurrentTenant
 from rls_perms.keywords import Command
@@ -64,6 +65,16 @@ class Reach:
         links = own_links(self.model)
         row = row_alias(self.model)
         return lambda leaf: trusted or (bool(read := set(tables_read(leaf, row))) and read <= links)
+
+    @property
+    def has_raw_sql(self) -> bool:
+        """Whether a condition is text of which only PostgreSQL knows what it reads."""
+        return any(
+            isinstance(node, RawSQL)
+            for asked in self.asked()
+            for leaf in leaves(asked.condition)
+            for node in walk([leaf.query.where])
+        )
 
     def reads(self) -> Iterator[tuple[Asked, Reads]]:
         """What each condition reads as the one who asks. Raises ReadsItself."""

@@ -203,6 +203,28 @@ SELECT schema.nspname::text, relation.relname::text,
   JOIN pg_catalog.pg_namespace AS schema ON schema.oid = relation.relnamespace
 """
 
+#: What PostgreSQL noted of the columns that policies name, but for those of their own tables.
+POLICY_READS = """
+SELECT DISTINCT schema.nspname::text, relation.relname::text,
+       other_schema.nspname::text, other.relname::text, column_.attname::text,
+       role.rolname::text
+  FROM pg_catalog.pg_policy AS policy
+  JOIN pg_catalog.pg_class AS relation ON relation.oid = policy.polrelid
+  JOIN pg_catalog.pg_namespace AS schema ON schema.oid = relation.relnamespace
+  JOIN pg_catalog.pg_depend AS named
+    ON named.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND named.objid = policy.oid
+   AND named.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+   AND named.refobjid <> policy.polrelid
+  JOIN pg_catalog.pg_class AS other ON other.oid = named.refobjid AND other.relkind IN ('r', 'p')
+  JOIN pg_catalog.pg_namespace AS other_schema ON other_schema.oid = other.relnamespace
+  JOIN pg_catalog.pg_attribute AS column_
+    ON column_.attrelid = other.oid AND column_.attnum = named.refobjsubid
+  JOIN pg_catalog.pg_roles AS role ON role.oid = ANY (policy.polroles)
+ WHERE pg_catalog.starts_with(
+           pg_catalog.obj_description(policy.oid, 'pg_policy'), 'rls_perms '
+       )
+"""
+
 SECURED = """
 SELECT schema.nspname::text, relation.relname::text
   FROM pg_catalog.pg_class AS relation

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db.models import Model
+from django.db.models.expressions import RawSQL
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
 from django.utils import timezone
 from psycopg import sql
 
 from rls_perms.conditions.parts import All, Condition, Keys, Leaf, Local, Probe, Some, row_alias
-from rls_perms.conditions.reads import queries, row_columns
+from rls_perms.conditions.reads import queries, row_columns, walk
+from rls_perms.exceptions import ConfigurationError
 from rls_perms.identifiers import SCHEMA, shortened
 from rls_perms.statements.render import joined, template
 from rls_perms.statements.render import text as as_text
@@ -85,7 +87,7 @@ class Text:
             return as_text(
                 sql.SQL("{} = ANY (ARRAY({}))").format(self._column(leaf.column), select)
             )
-        if trusted and (isinstance(leaf, Probe) or any(queries([leaf.query.where]))):
+        if trusted and (isinstance(leaf, Probe) or _reads_more(leaf)):
             return self._reading_row(leaf)
         if isinstance(leaf, Local):
             return self._where(leaf.query)
@@ -211,6 +213,12 @@ class Text:
         return sql.SQL("SELECT {}()").format(name)
 
     def _reading_row(self, leaf: Local | Probe) -> str:
+        if any(isinstance(node, RawSQL) for node in walk([leaf.query.where])):
+            raise ConfigurationError(
+                f"A trusted policy of {self.model._meta.label} has RawSQL, whose columns would be "
+                "those of the function that reads for it. Write the condition with Q and Exists, "
+                "or leave trusted=True out."
+            )
         columns = row_columns(leaf.query, row_alias(self.model))
         places = [sql.SQL(f"${place}") for place in range(1, len(columns) + 1)]
         body = sql.SQL("SELECT {}").format(self._row_probe(leaf.query, places))
@@ -246,6 +254,12 @@ class Text:
                 "SELECT %s::pg_catalog.regtype::text", [str(found.db_type(self.connection))]
             )
             return str(cursor.fetchone()[0])
+
+
+def _reads_more(leaf: Local) -> bool:
+    """Whether there is more in *leaf* than the row."""
+    nodes = list(walk([leaf.query.where]))
+    return any(queries(nodes)) or any(isinstance(node, RawSQL) for node in nodes)
 
 
 def readers_sql(readers: Iterable[Reader]) -> list[sql.Composed]:

@@ -201,11 +201,9 @@ class _Surveyor:
         self, model: type[Model], arms: Arms, made: Compiled, relation: Relation
     ) -> Protection:
         reads = []
-        for table, (columns, roles) in sorted(made.reads.items()):
-            _refuse_unreadable(model, table, columns)
-            other = self._find(Table(table))
-            if other is not None:
-                reads.append((other.table, tuple(sorted(columns)), tuple(sorted(roles))))
+        for table, (columns, roles) in self._reads(relation, made):
+            _refuse_unreadable(model, table.name, columns)
+            reads.append((table, tuple(sorted(columns)), tuple(sorted(roles))))
         return Protection(
             relation=relation,
             permissions={permission(model, command): command for command in Command},
@@ -224,6 +222,23 @@ class _Surveyor:
                 for reader, roles in sorted(made.readers.items(), key=lambda one: one[0].name)
             ),
         )
+
+    def _reads(
+        self, relation: Relation, made: Compiled
+    ) -> Iterator[tuple[Table, tuple[set[str], set[str]]]]:
+        """The other tables that the policies of one read, with columns and roles."""
+        for name, read in sorted(made.reads.items()):
+            other = self._find(Table(name))
+            if other is not None:
+                yield other.table, read
+        if made.has_raw_sql:
+            known = self.policy_reads.get((relation.table.schema, relation.table.name), {})
+            for (schema, name), read in sorted(known.items()):
+                yield Table(name, schema), read
+
+    @cached_property
+    def policy_reads(self) -> Any:
+        return catalog.policy_reads(self.connection)
 
     def _views(self, model: type[Model], made: Compiled) -> Iterator[Definition]:
         if made.key_kind is None:
