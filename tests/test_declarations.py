@@ -5,6 +5,7 @@ import random
 
 import pytest
 from django.db import connections
+from django.db.models import F, OuterRef
 from guardian.models import GroupObjectPermission, UserObjectPermission
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from rls_perms import (
     ANONYMOUS,
     EVERYONE,
     CurrentUser,
+    Exists,
     Group,
     ObjectPermissions,
     Permission,
@@ -42,6 +44,10 @@ CONDITIONS = st.recursive(
             Q(room__isnull=True),
             Q(room__name__isnull=True),
             Q(owner__isnull=False),
+            Q(room__name=F("note")),
+            Q(room__name__isnull=False, level__lt=3),
+            Q(Exists("office.Room", Q(pk=OuterRef("room"), name="hall"))),
+            Q(Exists("office.Room", Q(name__gt=OuterRef("note")))),
         ]
     ),
     lambda inner: st.one_of(
@@ -88,6 +94,7 @@ def policy(draw, name):
         to=draw(TARGETS),
         permissive=permissive,
         permission_required=not permissive or draw(st.booleans()),
+        trusted=draw(st.booleans()),
     )
 
 

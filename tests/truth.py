@@ -116,12 +116,7 @@ class Truth:
         return known[repr(condition)]
 
     def _without_asker(self, condition):
-        """
-        *condition* with the key of the asker in the place of CurrentUser().
-
-        Lookups across the foreign key are asked one by one: Django's own SQL for several of
-        them that share a join is not the sum of its parts where one is negated.
-        """
+        """*condition* with the key of the asker in the place of CurrentUser()."""
         return Q.create(
             [self._child(child) for child in condition.children],
             connector=condition.connector,
@@ -131,12 +126,8 @@ class Truth:
     def _child(self, child):
         if isinstance(child, Q):
             return self._without_asker(child)
-        lookup, value = child
-        if isinstance(value, CurrentUser):
-            return lookup, RawSQL("%s::bigint", [self._key()], output_field=BigIntegerField())
-        if lookup.startswith("room__") and lookup != "room__isnull":
-            found = Case.objects.using("owner").filter(child)
-            return "pk__in", list(found.values_list("pk", flat=True))
+        if isinstance(child, tuple) and isinstance(child[1], CurrentUser):
+            return child[0], RawSQL("%s::bigint", [self._key()], output_field=BigIntegerField())
         return child
 
     def _key(self):
