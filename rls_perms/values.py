@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField, HStoreField, RangeField
 from django.core.exceptions import ValidationError
 from django.db import connections
-from django.db.models import BinaryField, Field, JSONField
+from django.db.models import BinaryField, Field, GenericIPAddressField, JSONField
 from django.utils.functional import Promise
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.types.hstore import BaseHstoreDumper
@@ -93,6 +93,8 @@ def _scalar(field: "Field[Any, Any]", value: Any) -> Any:
     is_text = isinstance(value, (str, Promise))
     if not is_text and type(found) is not type(value) and found != value:
         _refuse(f"it is a {type(value).__name__}, which would become {found!r}")
+    if isinstance(field, GenericIPAddressField) and "%" in str(value):
+        _refuse("it has a scope, which PostgreSQL keeps with no address")
     if isinstance(found, datetime.datetime) and settings.USE_TZ and found.utcoffset() is None:
         _refuse("it has no time zone, so it is no point in time; see django.utils.timezone")
     if isinstance(found, datetime.time) and found.tzinfo is not None:
@@ -103,7 +105,10 @@ def _scalar(field: "Field[Any, Any]", value: Any) -> Any:
 def _array(field: "ArrayField[Any, Any]", value: Any) -> list[Any]:
     if not isinstance(value, (list, tuple)):
         _refuse(f"a list is wanted, and it is a {type(value).__name__}")
-    return [None if one is None else _converted(field.base_field, one) for one in value]
+    found = [None if one is None else _converted(field.base_field, one) for one in value]
+    if isinstance(field.base_field, ArrayField) and [] in found:
+        _refuse("an array in PostgreSQL has no empty list in it")
+    return found
 
 
 def _range(field: Any, value: Any) -> "Range[Any]":

@@ -157,7 +157,7 @@ class Columns(Office):
     key = models.UUIDField()
     data = models.JSONField()
     numbers = ArrayField(models.IntegerField())
-    words = ArrayField(models.CharField(max_length=9))
+    words = ArrayField(models.CharField(max_length=9), size=3)
     span = IntegerRangeField()
     owner = models.ForeignKey(User, models.CASCADE, related_name="+")
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")

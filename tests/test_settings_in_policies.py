@@ -29,6 +29,7 @@ from rls_perms import (
     current_context,
 )
 from rls_perms.exceptions import ConfigurationError, InvalidSetting
+from rls_perms.explain import show
 from rls_perms.middleware import RequestContext
 from rls_perms.policies.asked import asked
 from rls_perms.values import text_of
@@ -284,6 +285,7 @@ REFUSED = [
     ("key", "1", "not a valid UUID"),
     ("key", 1, "would become"),
     ("address", "10.0.0.300", "valid IPv4 or IPv6"),
+    ("address", "fe80::1%eth0", "has a scope"),
     ("data", {"a": object()}, "valid JSON"),
     ("data", {"a": "\0"}, "no text with a NUL character"),
     ("data", float("nan"), "JSON has no NaN"),
@@ -296,6 +298,7 @@ REFUSED = [
     ("numbers", [1, 2**31], "2147483647"),
     ("words", [None], "cannot be null"),
     ("grid", [[1], [2, 3]], "same length"),
+    ("grid", [[], []], "no empty list in it"),
     ("int_range", Range(3, 1), "above its upper bound"),
     ("int_range", Range(1, 2**31 - 1, "[]"), "2147483647"),
     ("int_range", "[1,3)", "a range or two bounds are wanted"),
@@ -470,6 +473,19 @@ def test_the_index_on_the_column_is_used(sample, ann):
 
     assert "sample_key" in plan
     assert "InitPlan" in plan
+
+
+def test_what_is_read_back_names_each_setting(sample, db):
+    people.sync()
+
+    [shown] = show(connections["owner"], [sample])
+
+    assert shown.summary == "As declared."
+    assert "Policies read the setting 'auto' of the context, as IntegerField()." in shown.notes
+    [auto] = [rule.sentences for rule in shown.rules if rule.name == "auto"]
+    assert auto == (
+        "Everyone may SELECT, INSERT, UPDATE and DELETE rows where auto is the setting 'auto'.",
+    )
 
 
 # Requests

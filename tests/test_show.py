@@ -100,6 +100,31 @@ def test_on_a_narrow_one_no_line_is_longer_than_it(synced):
     assert max(len(line.text) for line in lines(shown, 80)) <= 80
 
 
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("columns", "sides"), [("160", True), ("80", False)])
+def test_the_command_asks_the_terminal_for_its_width(synced, monkeypatch, columns, sides):
+    monkeypatch.setenv("COLUMNS", columns)
+    out = Terminal()
+
+    call_command("rls_show", "office.Ticket", stdout=out, no_color=True)
+
+    assert (" | in the database:" in out.getvalue()) == sides
+    assert "\x1b[" not in out.getvalue()
+
+
+def test_colours_mark_headings_and_differences(synced, changed):
+    changed('DROP POLICY "floor update" ON office_ticket')
+    out = Terminal()
+
+    call_command("rls_show", "office.Ticket", stdout=out, force_color=True)
+
+    assert re.search(r"\x1b\[[\d;]+m! Policy 'floor update' is missing\.\x1b\[0m", out.getvalue())
+
+
 # What differs
 
 
@@ -197,6 +222,14 @@ def test_a_declaration_that_is_not_migrated(synced, monkeypatch):
         "! View 'rls_perms.office_ticket_view_user' is missing: object permissions count only "
         "after sync_pg_roles."
     ) in marked
+
+
+def test_a_table_that_is_not_there(synced, monkeypatch):
+    monkeypatch.setattr(Ticket._meta, "db_table", "office_tickets")
+
+    assert said("office.Ticket") == (
+        "office.Ticket (table office_tickets)\n! The table is missing. Run migrate.\n"
+    )
 
 
 # Models without a declaration

@@ -123,8 +123,8 @@ class _Database:
             return ShownTable(
                 model=model._meta.label,
                 table=table.name,
-                summary="The table is not there.",
-                differences=(f"The table {table.name!r} is missing. Run migrate.",),
+                summary="The table is missing. Run migrate.",
+                differences=("The table is missing. Run migrate.",),
             )
         return _Comparison(self, model, declared, key).shown()
 
