@@ -12,7 +12,7 @@ from django.db.models.sql import Query
 
 from rls_perms.conf import get_settings
 from rls_perms.exceptions import ConfigurationError
-from rls_perms.expressions import CurrentTenant, CurrentUser, Setting, unlimited_type
+from rls_perms.expressions import CurrentTenant, CurrentUser, Exists, Setting, unlimited_type
 
 #: What PostgreSQL compares with each other, type by type.
 KINDS = {
@@ -57,6 +57,8 @@ def check_comparisons(condition: Q, model: type[Model]) -> None:
     """
     if connections[get_settings().databases[0]].vendor != "postgresql":
         return
+    for inner in _existing(condition):
+        check_comparisons(inner.condition, inner.related(model))
     for lookup, value in _lookups(condition):
         left, name = _left(lookup, model)
         if left is None:
@@ -80,6 +82,14 @@ def _lookups(condition: Q) -> Iterator[tuple[str, Any]]:
         if isinstance(child, Q):
             yield from _lookups(child)
         elif isinstance(child, tuple):
+            yield child
+
+
+def _existing(condition: Q) -> Iterator[Exists]:
+    for child in condition.children:
+        if isinstance(child, Q):
+            yield from _existing(child)
+        elif isinstance(child, Exists):
             yield child
 
 

@@ -8,14 +8,14 @@ from django.core.checks import run_checks
 from django.db import models
 from django.test.utils import isolate_apps
 
-from rls_perms import CurrentUser, Policy, RowSecurity, Setting
+from rls_perms import CurrentUser, Exists, Policy, RowSecurity, Setting
 from rls_perms.checks import (
     all_checks,
     e001_engine,
     e002_declaration,
     e003_child_without_declaration,
     e004_policies_read_each_other,
-    e004_setting_of_two_types,
+    e005_setting_of_two_types,
     w001_closed_through_table,
 )
 from rls_perms.expressions import CurrentTenant
@@ -48,7 +48,7 @@ def apps_of_the_test(monkeypatch):
             e002_declaration,
             e003_child_without_declaration,
             e004_policies_read_each_other,
-            e004_setting_of_two_types,
+            e005_setting_of_two_types,
             w001_closed_through_table,
         ):
             monkeypatch.setattr(check, "apps", isolated)
@@ -66,7 +66,7 @@ def test_every_check_is_found_by_its_file():
         "e001",
         "e002",
         "e003",
-        "e004",
+        "e005",
         "w001",
     ]
 
@@ -194,6 +194,10 @@ def setting(field):
         (q(span=setting(models.IntegerField())), "is an int4range and"),
         (q(number="north"), "'number' of office.Thing is a number and cannot be compared with 'no"),
         (q(key="north"), "is a UUID and cannot be compared with 'north'"),
+        (
+            models.Q(Exists("office.Ticket", q(title=CurrentUser()))),
+            "'title' of office.Ticket is a text and CurrentUser() is a number",
+        ),
         (q(day="yesterday"), "is a date and cannot be compared with 'yesterday'"),
     ],
 )
@@ -248,7 +252,7 @@ def test_e002_a_tenant_of_another_kind():
     ],
 )
 def test_e002_comparisons_that_postgresql_makes(condition, monkeypatch):
-    monkeypatch.setattr(e002_declaration, "tables_read", lambda *given: {})
+    monkeypatch.setattr(RowSecurity, "reach", lambda *given: Mock())
 
     class Thing(Columns):
         class Meta(Columns.Meta):
@@ -320,22 +324,22 @@ def read_by(name, field):
     return type(name, (Office,), {"Meta": Meta, "__module__": __name__})
 
 
-def test_e004_a_setting_of_two_types():
+def test_e005_a_setting_of_two_types():
     read_by("One", models.IntegerField())
     read_by("Two", models.BigIntegerField())
 
-    [(id, model, text)] = found(e004_setting_of_two_types.check)
+    [(id, model, text)] = found(e005_setting_of_two_types.check)
 
-    assert (id, model) == ("rls_perms.E004", "Two")
+    assert (id, model) == ("rls_perms.E005", "Two")
     assert "office.One IntegerField(); office.Two BigIntegerField()" in text
     assert "the same output_field" in text
 
 
-def test_e004_a_setting_of_one_type_in_two_models():
+def test_e005_a_setting_of_one_type_in_two_models():
     read_by("One", models.IntegerField())
     read_by("Two", models.IntegerField())
 
-    assert found(e004_setting_of_two_types.check) == []
+    assert found(e005_setting_of_two_types.check) == []
 
 
 @pytest.mark.parametrize("end", ["from", "to"])

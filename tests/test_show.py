@@ -13,7 +13,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connections, models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q
 from django.db.models.functions import Lower
 
 from rls_perms import (
@@ -24,6 +24,7 @@ from rls_perms import (
     UPDATE,
     CurrentTenant,
     CurrentUser,
+    Exists,
     Group,
     ObjectPermissions,
     OwnerPolicy,
@@ -193,7 +194,7 @@ def test_policies_of_a_changed_table_are_to_be_compared_and_both_texts_are_there
     text = said("office.Ticket")
 
     assert "  ! floor update: compare the conditions\n" in text
-    assert 'USING ("tenant_id" = (SELECT rls_perms.tenant_id()))' in text
+    assert """"tenant_id" = (SELECT rls_perms.tenant_id()))""" in text
     assert "USING (title IS NULL)" in text
 
 
@@ -308,8 +309,8 @@ def test_json_has_all_of_it(synced, changed):
             "command": "UPDATE",
             "permissive": False,
             "roles": ["acme_anonymous", "acme_everyone", "acme_superuser"],
-            "using": '"tenant_id" = (SELECT rls_perms.tenant_id())',
-            "check": '"tenant_id" = (SELECT rls_perms.tenant_id())',
+            "using": '"office_ticket"."tenant_id" = (SELECT rls_perms.tenant_id())',
+            "check": '"office_ticket"."tenant_id" = (SELECT rls_perms.tenant_id())',
         },
         "present": None,
         "difference": "missing",
@@ -486,6 +487,14 @@ def test_the_sentence_of_a_policy(policy, says):
         ),
         (Q(level=Decimal("1.50")), "level is 1.50"),
         (Q(note=uuid.UUID(int=1)), "note is 00000000-0000-0000-0000-000000000001"),
+        (
+            Q(Exists("office.Task", Q(project=OuterRef("room__id"), state="open"))),
+            "there is one of office.Task where project is the row's room's id and state is 'open'",
+        ),
+        (
+            Q(flag=True) & Q(Exists("office.Task", Q())),
+            "flag is true and (there is one of office.Task)",
+        ),
         (Q(models.Exists(Task.objects.none())), "<django.db.models.expressions.Exists"),
     ],
 )

@@ -8,11 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import F, Model, Q
+from django.db.models import F, Model, OuterRef, Q
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import Value
 
-from rls_perms.expressions import CurrentTenant, CurrentUser, Setting
+from rls_perms.expressions import CurrentTenant, CurrentUser, Exists, Setting
 
 LOOKUPS = {
     "exact": "is {}",
@@ -42,6 +42,9 @@ def condition_words(condition: Any, model: type[Model]) -> str:
     if isinstance(condition, tuple):
         lookup, value = condition
         return _comparison(lookup, value, model)
+    if isinstance(condition, Exists):
+        where = condition_words(condition.condition, condition.related(model))
+        return f"there is one of {condition.model}{f' where {where}' if where else ''}"
     if not isinstance(condition, Q):
         return value_words(condition)
     parts = [(one, text) for one in condition.children if (text := condition_words(one, model))]
@@ -57,6 +60,8 @@ def condition_words(condition: Any, model: type[Model]) -> str:
 
 def _joins(condition: Any, connector: str) -> bool:
     """Whether what is said of *condition* needs brackets beside others joined by *connector*."""
+    if isinstance(condition, Exists):
+        return True
     if not isinstance(condition, Q) or condition.negated:
         return False
     if len(condition.children) == 1:
@@ -141,8 +146,9 @@ def value_words(value: Any) -> str:
             return f"[{', '.join(map(value_words, value))}]"
         case Model():
             return f"{value._meta.label} {value.pk!r}"
-    if type(value) is F:
-        return path_words(str(value.name).split(LOOKUP_SEP))  # type: ignore[attr-defined]
+    if type(value) in (F, OuterRef):
+        of = "the row's " if isinstance(value, OuterRef) else ""
+        return of + path_words(str(value.name).split(LOOKUP_SEP))
     return repr(value)
 
 

@@ -14,6 +14,7 @@ from rls_perms.exceptions import RlsPermsError
 from rls_perms.explain import show
 from rls_perms.explain.report import Line, as_data, lines
 from rls_perms.management.alias import owners_alias
+from rls_perms.policies.constraint import declaration
 
 
 class Command(BaseCommand):
@@ -72,7 +73,13 @@ class Command(BaseCommand):
 
 
 def _models() -> list[type[Model]]:
-    found = [one for one in apps.get_models() if not one._meta.proxy and not one._meta.swapped]
+    """All models with a table, and the tables of many-to-many fields that are protected."""
+    found = [
+        one
+        for one in apps.get_models(include_auto_created=True)
+        if not (one._meta.proxy or one._meta.swapped)
+        and (not one._meta.auto_created or declaration(one) is not None)
+    ]
     return sorted(found, key=lambda model: model._meta.label)
 
 

@@ -1,4 +1,4 @@
-"""rls_perms.E004: declarations read one value of the context as different types."""
+"""rls_perms.E005: declarations read one value of the context as different types."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,5 +17,5 @@ def check(**options: Any) -> Iterator[Error]:
                 f"Setting({name!r}) is read as different types: {one}.",
                 hint="Give each Setting of that name the same output_field, or two names.",
                 obj=one.fields[1][1][0],
-                id="rls_perms.E004",
+                id="rls_perms.E005",
             )
