@@ -2,7 +2,7 @@
 
 from rls_perms.context import Context, current_context
 from rls_perms.exceptions import NoContext, PermissionDenied
-from rls_perms.expressions import CurrentTenant, CurrentUser, Exists
+from rls_perms.expressions import CurrentTenant, CurrentUser, Exists, Setting
 from rls_perms.keywords import Command
 from rls_perms.policies import ObjectPermissions, OwnerPolicy, Policy, RowSecurity
 from rls_perms.session import as_role, as_system, as_tenant, as_user
@@ -36,6 +36,7 @@ __all__ = [
     "Policy",
     "Role",
     "RowSecurity",
+    "Setting",
     "as_role",
     "as_system",
     "as_tenant",

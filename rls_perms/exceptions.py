@@ -42,6 +42,10 @@ class NoContext(RlsPermsError):
     """Something needs to know as whom it runs, and no context says so."""
 
 
+class InvalidSetting(RlsPermsError, ValueError):
+    """A value for the context that its ``Setting`` in a policy cannot be."""
+
+
 class UnknownRole(RlsPermsError):
     """A role that the database does not hold, or that the login may not become."""
 

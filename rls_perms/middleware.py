@@ -12,10 +12,8 @@ from django.utils.module_loading import import_string
 from rls_perms.conf import get_settings
 from rls_perms.context import Asker, Context, Entered, Source, current
 from rls_perms.exceptions import ConfigurationError, PermissionDenied
+from rls_perms.given import context_settings
 from rls_perms.session import default_tenant, tenant_field, tenant_key, user_key
-
-#: What a context sets itself.
-OWN_SETTINGS = ("user_id", "tenant_id")
 
 
 class RequestContext:
@@ -51,20 +49,18 @@ class RequestContext:
         else:
             tenant = tenant_key(import_string(conf.tenant_resolver)(self.request))
             _refuse_foreign_tenant(user, tenant)
-        values: dict[str, str] = {}
-        for path in conf.context_processors:
-            for name, value in import_string(path)(self.request).items():
-                if name in OWN_SETTINGS:
-                    raise ConfigurationError(
-                        f"{path!r} in RLS_PERMS['CONTEXT_PROCESSORS'] answers {name!r}, which says "
-                        "who asks and is the library's own. Give the value another name."
-                    )
-                values[f"{conf.guc_prefix}.{name}"] = "" if value is None else str(value)
+        answers = (
+            (
+                f"{path!r} in RLS_PERMS['CONTEXT_PROCESSORS']",
+                _answer(path, import_string(path)(self.request)),
+            )
+            for path in conf.context_processors
+        )
         return Context(
             asker=Asker.ANONYMOUS if key is None else Asker.USER,
             user=key,
             tenant=tenant,
-            settings=tuple(sorted(values.items())),
+            settings=context_settings(*answers),
         )
 
 
@@ -111,6 +107,15 @@ def _user_of(request: HttpRequest) -> Any:
             "SetRoleMiddleware found no request.user. Place it after "
             "'django.contrib.auth.middleware.AuthenticationMiddleware' in MIDDLEWARE."
         ) from error
+
+
+def _answer(path: str, answer: Any) -> Any:
+    if answer is None:
+        raise ConfigurationError(
+            f"{path!r} in RLS_PERMS['CONTEXT_PROCESSORS'] answers None. Return a dict, name to "
+            "value, and {} for no value."
+        )
+    return answer
 
 
 def _refuse_foreign_tenant(user: Any, tenant: str | None) -> None:

@@ -3,7 +3,7 @@
 import functools
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
@@ -16,6 +16,7 @@ from django.db.models import Model
 from rls_perms.conf import get_settings
 from rls_perms.context import Asker, Context, Entered, current
 from rls_perms.exceptions import NoContext
+from rls_perms.given import context_settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -98,19 +99,24 @@ class Entering:
         return entering
 
 
-def as_user(user: Any, *, tenant: Any = LEFT_OUT) -> Entering:
+def as_user(
+    user: Any, *, tenant: Any = LEFT_OUT, settings: Mapping[str, Any] | None = None
+) -> Entering:
     """
     Run as *user*, a saved user or ``AnonymousUser``.
 
     *tenant* is a tenant or its key; None is no tenant. Left out, it is the user's only
-    tenant, if the user model has one. Raises ValueError for a user without a key.
+    tenant, if the user model has one. *settings* are the values, by name, that policies read
+    by ``Setting``. Raises ValueError for a user without a key and InvalidSetting for a value
+    that its Setting does not take.
     """
 
     def make() -> Context:
         key = user_key(user)
         chosen = default_tenant(user) if tenant is LEFT_OUT else tenant
         asker = Asker.ANONYMOUS if key is None else Asker.USER
-        return Context(asker=asker, user=key, tenant=tenant_key(chosen))
+        values = context_settings(("as_user(settings=...)", settings))
+        return Context(asker=asker, user=key, tenant=tenant_key(chosen), settings=values)
 
     return Entering(make)
 
@@ -119,7 +125,7 @@ def as_tenant(tenant: Any) -> Entering:
     """
     Go on as whoever it is now, in *tenant*: a tenant, its key, or None for no tenant.
 
-    Raises NoContext where nobody is set.
+    The settings of the context stay. Raises NoContext where nobody is set.
     """
 
     def make() -> Context:
@@ -134,12 +140,14 @@ def as_tenant(tenant: Any) -> Entering:
     return Entering(make)
 
 
-def as_role(role: str, *, tenant: Any = None) -> Entering:
+def as_role(
+    role: str, *, tenant: Any = None, settings: Mapping[str, Any] | None = None
+) -> Entering:
     """
     Run as one role of the project, by its name without prefix, as ``"manager"``.
 
-    There is no user then, so policies with ``CurrentUser()`` show nothing. The first
-    statement raises UnknownRole if there is no such role.
+    There is no user then, so policies with ``CurrentUser()`` show nothing. *settings* are as
+    for ``as_user``. The first statement raises UnknownRole if there is no such role.
     """
     if not isinstance(role, str) or not role:
         raise ValueError(f"as_role({role!r}) takes the name of a role, as in as_role('manager').")
@@ -148,14 +156,20 @@ def as_role(role: str, *, tenant: Any = None) -> Entering:
             "as_role('system') sees every row of every tenant, and nothing would say why. Write "
             "as_system(reason='...') instead."
         )
-    return Entering(lambda: Context(asker=Asker.ROLE, role=role, tenant=tenant_key(tenant)))
+
+    def make() -> Context:
+        values = context_settings(("as_role(settings=...)", settings))
+        return Context(asker=Asker.ROLE, role=role, tenant=tenant_key(tenant), settings=values)
+
+    return Entering(make)
 
 
-def as_system(*, reason: str) -> Entering:
+def as_system(*, reason: str, settings: Mapping[str, Any] | None = None) -> Entering:
     """
     Run as the system: every row of every tenant. Written to the log ``rls_perms.audit``.
 
-    *reason* is for whoever reads that log.
+    *reason* is for whoever reads that log. *settings* are as for ``as_user``; no policy
+    binds the system, but functions of the project's own may read them.
     """
     if not isinstance(reason, str) or not reason.strip():
         raise ValueError(
@@ -164,8 +178,9 @@ def as_system(*, reason: str) -> Entering:
         )
 
     def make() -> Context:
+        values = context_settings(("as_system(settings=...)", settings))
         audit.info("system role entered: %s", reason, extra={"reason": reason})
-        return Context(asker=Asker.SYSTEM)
+        return Context(asker=Asker.SYSTEM, settings=values)
 
     return Entering(make)
 

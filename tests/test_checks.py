@@ -3,17 +3,19 @@
 # ruff: noqa: DJ008 - these models are looked at, and never shown
 
 import pytest
+from django.contrib.postgres.fields import ArrayField, IntegerRangeField
 from django.core.checks import run_checks
 from django.db import models
 from django.test.utils import isolate_apps
 
-from rls_perms import CurrentUser, Policy, RowSecurity
+from rls_perms import CurrentUser, Exists, Policy, RowSecurity, Setting
 from rls_perms.checks import (
     all_checks,
     e001_engine,
     e002_declaration,
     e003_child_without_declaration,
     e004_policies_read_each_other,
+    e005_setting_of_two_types,
     w001_closed_through_table,
 )
 from rls_perms.expressions import CurrentTenant
@@ -46,6 +48,7 @@ def apps_of_the_test(monkeypatch):
             e002_declaration,
             e003_child_without_declaration,
             e004_policies_read_each_other,
+            e005_setting_of_two_types,
             w001_closed_through_table,
         ):
             monkeypatch.setattr(check, "apps", isolated)
@@ -64,6 +67,7 @@ def test_every_check_is_found_by_its_file():
         "e002",
         "e003",
         "e004",
+        "e005",
         "w001",
     ]
 
@@ -145,6 +149,132 @@ def test_e002_a_table_of_the_framework(monkeypatch):
     assert "is a table of Django's framework" in text
 
 
+class Columns(Office):
+    number = models.IntegerField()
+    amount = models.DecimalField(max_digits=5, decimal_places=2)
+    text = models.CharField(max_length=9)
+    day = models.DateField()
+    moment = models.DateTimeField()
+    key = models.UUIDField()
+    data = models.JSONField()
+    numbers = ArrayField(models.IntegerField())
+    words = ArrayField(models.CharField(max_length=9), size=3)
+    span = IntegerRangeField()
+    owner = models.ForeignKey(User, models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
+
+    class Meta(Office.Meta):
+        abstract = True
+
+
+def setting(field):
+    return Setting("x", output_field=field)
+
+
+@pytest.mark.parametrize(
+    ("condition", "says"),
+    [
+        (q(number=setting(models.TextField())), "'number' of office.Thing is a number and Setting"),
+        (q(number__gt=setting(models.BooleanField())), "'number__gt' of office.Thing is a number"),
+        (~(q(number=1) | q(text=setting(models.IntegerField()))), "'text' of office.Thing is a t"),
+        (q(text__startswith=setting(models.IntegerField())), "'text__startswith'"),
+        (q(day=setting(models.DateTimeField())), "is a date and Setting"),
+        (q(moment__date=setting(models.DateTimeField())), "'moment__date' of office.Thing is a da"),
+        (q(moment__year=setting(models.TextField())), "'moment__year' of office.Thing is a number"),
+        (q(key=CurrentUser()), "'key' of office.Thing is a UUID and CurrentUser() is a number"),
+        (q(key=CurrentTenant()), "'key' of office.Thing is a UUID and CurrentTenant() is a number"),
+        (q(owner=setting(models.UUIDField())), "'owner' of office.Thing is a number"),
+        (q(owner__username=CurrentUser()), "'owner__username' of office.Thing is a text"),
+        (q(number=models.F("text")), "'number' of office.Thing is a number and F(text) is a text"),
+        (q(number=models.F("owner__username")), "F(owner__username) is a text"),
+        (q(number__in=[1, models.F("day")]), "F(day) is a date"),
+        (q(numbers=setting(ArrayField(models.BigIntegerField()))), "is an integer[] and"),
+        (q(numbers__overlap=setting(ArrayField(models.TextField()))), "'numbers__overlap'"),
+        (q(numbers=setting(models.IntegerField())), "is an integer[] and"),
+        (q(data=setting(models.TextField())), "is a JSON and"),
+        (q(span=setting(models.IntegerField())), "is an int4range and"),
+        (q(number="north"), "'number' of office.Thing is a number and cannot be compared with 'no"),
+        (q(key="north"), "is a UUID and cannot be compared with 'north'"),
+        (q(day="yesterday"), "is a date and cannot be compared with 'yesterday'"),
+    ],
+)
+def test_e002_a_comparison_of_different_kinds(condition, says):
+    class Thing(Columns):
+        class Meta(Columns.Meta):
+            abstract = False
+            constraints = protected(policies=[Policy("one", using=condition)])
+
+    [(id, model, text)] = found(e002_declaration.check)
+
+    assert (id, model) == ("rls_perms.E002", "Thing")
+    assert says in text
+
+
+def test_e002_a_comparison_of_different_kinds_in_another_model():
+    class Other(Columns):
+        class Meta(Columns.Meta):
+            abstract = False
+
+    class Thing(Columns):
+        class Meta(Columns.Meta):
+            abstract = False
+            condition = models.Q(Exists("office.Other", q(text=CurrentUser())))
+            constraints = protected(policies=[Policy("one", using=condition)])
+            del condition
+
+    [(_, model, text)] = found(e002_declaration.check)
+
+    assert model == "Thing"
+    assert "'text' of office.Other is a text and CurrentUser() is a number" in text
+
+
+def test_e002_a_tenant_of_another_kind():
+    class Thing(Columns):
+        class Meta(Columns.Meta):
+            abstract = False
+            constraints = protected(tenant="key")
+
+    [(_, _, text)] = found(e002_declaration.check)
+
+    assert "'key' of office.Thing is a UUID and CurrentTenant() is a number" in text
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        q(number=setting(models.BigIntegerField())),
+        q(number=setting(models.FloatField())),
+        q(amount__lte=models.F("number")),
+        q(text=setting(models.TextField())),
+        q(text__icontains=setting(models.SlugField())),
+        q(moment__year=setting(models.IntegerField())),
+        q(moment__date=models.F("day")),
+        q(moment__date=models.F("moment__date")),
+        q(owner=CurrentUser()),
+        q(owner_id=CurrentUser()),
+        q(owner__tenant=CurrentTenant()),
+        q(owner__pk=setting(models.BigIntegerField())),
+        q(data__level=setting(models.IntegerField())),
+        q(data=setting(models.JSONField())),
+        q(numbers=setting(ArrayField(models.IntegerField()))),
+        q(numbers__contains=[1]),
+        q(words=setting(ArrayField(models.CharField(max_length=3)))),
+        q(words__0=setting(models.TextField())),
+        q(span__contains=setting(models.IntegerField())),
+        q(number__isnull=True, text__in=["a"], number__range=(1, 2)),
+        q(number="3", key="00000000-0000-0000-0000-000000000001"),
+        q(number=models.F("number") + 1),
+    ],
+)
+def test_e002_comparisons_that_postgresql_makes(condition):
+    class Thing(Columns):
+        class Meta(Columns.Meta):
+            abstract = False
+            constraints = protected(policies=[Policy("one", using=condition)])
+
+    assert found(e002_declaration.check) == []
+
+
 def test_e002_a_declaration_that_can_be_written():
     class Thing(Office):
         tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
@@ -196,6 +326,33 @@ def test_e003_a_child_with_a_declaration_and_a_proxy():
             proxy = True
 
     assert found(e003_child_without_declaration.check) == []
+
+
+def read_by(name, field):
+    class Meta(Office.Meta):
+        constraints = protected(
+            name, policies=[Policy("one", using=q(id=Setting("x", output_field=field)))]
+        )
+
+    return type(name, (Office,), {"Meta": Meta, "__module__": __name__})
+
+
+def test_e005_a_setting_of_two_types():
+    read_by("One", models.IntegerField())
+    read_by("Two", models.BigIntegerField())
+
+    [(id, model, text)] = found(e005_setting_of_two_types.check)
+
+    assert (id, model) == ("rls_perms.E005", "Two")
+    assert "office.One IntegerField(); office.Two BigIntegerField()" in text
+    assert "the same output_field" in text
+
+
+def test_e005_a_setting_of_one_type_in_two_models():
+    read_by("One", models.IntegerField())
+    read_by("Two", models.IntegerField())
+
+    assert found(e005_setting_of_two_types.check) == []
 
 
 @pytest.mark.parametrize("end", ["from", "to"])

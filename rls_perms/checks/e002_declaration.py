@@ -6,9 +6,11 @@ from typing import Any
 from django.apps import apps
 from django.core.checks import Error
 from django.core.exceptions import FieldDoesNotExist, FieldError
+from django.db.models import Q
 
+from rls_perms.comparisons import check_comparisons
 from rls_perms.exceptions import ConfigurationError
-from rls_perms.expressions import tenant_model_key
+from rls_perms.expressions import CurrentTenant, tenant_model_key
 from rls_perms.framework import framework_tables
 from rls_perms.policies import RowSecurity
 
@@ -41,6 +43,11 @@ def _problem(model: Any, declared: list[RowSecurity]) -> tuple[str, str] | None:
         if declared[0].tenant is not None:
             tenant_model_key()
             model._meta.get_field(declared[0].tenant.split("__")[0])
+            check_comparisons(Q(**{declared[0].tenant: CurrentTenant()}), model)
+        for arm in (*declared[0].arms.permissive, *declared[0].arms.restrictive):
+            for condition in (arm.using, arm.check):
+                if condition is not None:
+                    check_comparisons(condition, model)
         for _ in declared[0].reach(model).reads():
             pass
     except (ConfigurationError, FieldDoesNotExist, FieldError) as error:

@@ -23,7 +23,11 @@ LOGIN_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 #: What policies call.
-CONTEXT_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("user_id", ()), ("tenant_id", ()))
+CONTEXT_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("user_id", ()),
+    ("tenant_id", ()),
+    ("setting", ("text",)),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,7 @@ def functions(wanted: Installed) -> list[sql.Composed]:
             type=sql.SQL(wanted.tenant_type),
             setting=sql.Literal(f"{wanted.guc_prefix}.tenant_id"),
         ),
+        template("setting", prefix=sql.Literal(f"{wanted.guc_prefix}.")),
         _session_role(wanted),
         template(
             "make_session_role",

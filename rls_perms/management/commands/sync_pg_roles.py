@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from rls_perms import catalog, sync
-from rls_perms.conf import get_settings
 from rls_perms.exceptions import RlsPermsError
+from rls_perms.management.alias import owners_alias
 from rls_perms.management.progress import ProgressBar
 from rls_perms.statements.changes import script
 from rls_perms.sync.report import as_data
@@ -44,7 +44,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["sql"] and options["json"]:
             raise CommandError("--json has the SQL of each change already. Leave --sql out.")
-        connection = connections[self._alias(options["database"])]
+        connection = connections[owners_alias(options["database"])]
         only_look = options["plan"] or options["check"] or options["sql"]
         progress = ProgressBar(self.stderr)
         try:
@@ -81,26 +81,6 @@ class Command(BaseCommand):
             raise CommandError(f"Pending: {_changes(outcome.plan)}. Run sync_pg_roles.")
         if outcome.left and not (options["plan"] or options["sql"]):
             raise CommandError(f"Could not be made: {_changes(outcome.left)}; see the warnings.")
-
-    def _alias(self, given: str | None) -> str:
-        conf = get_settings()
-        if given is None:
-            return self._owners_alias()
-        if given not in (*conf.databases, conf.owner_database):
-            raise CommandError(
-                f"DATABASES[{given!r}] is not under the library's care. Name it in "
-                "RLS_PERMS['DATABASES'], or leave --database out."
-            )
-        return given
-
-    def _owners_alias(self) -> str:
-        conf = get_settings()
-        if connections[conf.databases[0]].settings_dict.get(catalog.TEST_DATABASE):
-            # In tests the owner's alias may still be the deployed database.
-            return conf.databases[0]
-        if conf.owner_database in connections.settings:
-            return conf.owner_database
-        return conf.databases[0]
 
 
 def _changes(changes: sync.Plan) -> str:
