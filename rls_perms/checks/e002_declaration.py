@@ -6,12 +6,15 @@ from typing import Any
 from django.apps import apps
 from django.core.checks import Error
 from django.core.exceptions import FieldDoesNotExist, FieldError
+from django.db.models import Q
 
 from rls_perms.conditions import tables_read
 from rls_perms.exceptions import ConfigurationError
-from rls_perms.expressions import tenant_model_key
+from rls_perms.expressions import CurrentTenant, tenant_model_key
 from rls_perms.framework import framework_tables
 from rls_perms.policies import RowSecurity
+from rls_perms.policies.columns import kept_columns
+from rls_perms.policies.hidden import refuse_hidden
 
 
 def check(**options: Any) -> Iterator[Error]:
@@ -42,10 +45,13 @@ def _problem(model: Any, declared: list[RowSecurity]) -> tuple[str, str] | None:
         if declared[0].tenant is not None:
             tenant_model_key()
             model._meta.get_field(declared[0].tenant.split("__")[0])
+            of_tenant = Q(**{declared[0].tenant: CurrentTenant()})
+            refuse_hidden(model, tables_read(of_tenant, model), apps.get_models())
+        kept_columns(model, declared[0].columns)
         for arm in (*declared[0].arms.permissive, *declared[0].arms.restrictive):
             for condition in (arm.using, arm.check):
                 if condition is not None:
-                    tables_read(condition, model)
+                    refuse_hidden(model, tables_read(condition, model), apps.get_models())
     except (ConfigurationError, FieldDoesNotExist, FieldError) as error:
         return (
             f"The row security of {label} cannot be written as policies: {error}",
