@@ -4,7 +4,13 @@ from rls_perms.context import Context, current_context
 from rls_perms.exceptions import NoContext, PermissionDenied
 from rls_perms.expressions import CurrentTenant, CurrentUser, Exists, Setting
 from rls_perms.keywords import Command
-from rls_perms.policies import ObjectPermissions, OwnerPolicy, Policy, RowSecurity
+from rls_perms.policies import (
+    ColumnPermissions,
+    ObjectPermissions,
+    OwnerPolicy,
+    Policy,
+    RowSecurity,
+)
 from rls_perms.session import as_role, as_system, as_tenant, as_user
 from rls_perms.targets import ANONYMOUS, EVERYONE, SYSTEM, Group, Permission, Role
 
@@ -23,6 +29,7 @@ __all__ = [
     "SELECT",
     "SYSTEM",
     "UPDATE",
+    "ColumnPermissions",
     "Context",
     "CurrentTenant",
     "CurrentUser",

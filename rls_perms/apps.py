@@ -16,6 +16,7 @@ class RlsPermsConfig(AppConfig):
         # Imported here, since they import models.
         from rls_perms import conf
         from rls_perms.checks import all_checks
+        from rls_perms.fields import guard_fields
         from rls_perms.loud import make_loud
         from rls_perms.policies.constraint import declaration
         from rls_perms.sync import migrating
@@ -28,3 +29,4 @@ class RlsPermsConfig(AppConfig):
         for model in apps.get_models():
             if declaration(model) is not None:
                 make_loud(model)
+                guard_fields(model)

@@ -246,6 +246,11 @@ def roles(
     return State(roles=frozenset(ours), foreign=frozenset(foreign), elsewhere=frozenset(elsewhere))
 
 
+def grants_of(connection: "BaseDatabaseWrapper", roles: Collection[str]) -> frozenset[Grant]:
+    """What *roles*, which may be anybody's, hold in this database."""
+    return frozenset(grant for grant in _grants(connection) if grant.role in roles)
+
+
 def acts_for(connection: "BaseDatabaseWrapper", names: Iterable[str]) -> set[str]:
     """Those of *names* that the asking role may act for."""
     rows = _rows(connection, queries.ACTS_FOR, {"names": sorted(names)})

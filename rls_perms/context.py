@@ -58,6 +58,14 @@ class Resolved:
         return frozenset(name for name, _ in self.settings) if self.settings else NONE
 
 
+@dataclass(frozen=True, slots=True)
+class ClosedColumns:
+    """Columns with ColumnPermissions, each with its table, that a role may not read or change."""
+
+    unreadable: frozenset[tuple[str, str]] = frozenset()
+    unchangeable: frozenset[tuple[str, str]] = frozenset()
+
+
 @dataclass(slots=True, eq=False)
 class Entered:
     """
@@ -72,6 +80,8 @@ class Entered:
     resolved: dict[str, Resolved] = field(default_factory=dict)
     #: Alias -> what was answered last, rolled back or not: for messages and the audit log.
     heard: dict[str, Resolved] = field(default_factory=dict)
+    #: Alias -> what was answered of columns, once a statement had to know.
+    closed: dict[str, ClosedColumns] = field(default_factory=dict)
     #: What leaving goes back to, and who entered.
     previous: "Source | None" = None
     by: object = None

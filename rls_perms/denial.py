@@ -6,6 +6,7 @@ from django.apps import apps
 
 from rls_perms.exceptions import PermissionDenied
 from rls_perms.framework import framework_tables
+from rls_perms.policies.constraint import declaration
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -44,9 +45,24 @@ def denied(error: "Error", asking: str) -> PermissionDenied:
     model = _model(primary)
     named = f" ({model._meta.label})" if model else ""
     advice = next((text for words, text in _NEXT if words in primary), "")
+    if model is not None and "permission denied for table" in primary:
+        advice += _kept(model)
     if model is not None and model._meta.db_table in framework_tables().names:
         advice = f"{_FRAMEWORK}{_readable(model)}."
     return PermissionDenied(f"PostgreSQL refused {asking}: {primary}{named}. {advice}".strip())
+
+
+def _kept(model: "type[Model]") -> str:
+    """The fields of *model* that not everybody may read or change: PostgreSQL names none."""
+    declared = declaration(model)
+    columns = () if declared is None else declared.columns
+    hidden = ", ".join(name for one in columns if one.view is not None for name in one.fields)
+    fixed = ", ".join(name for one in columns if one.change is not None for name in one.fields)
+    told = [f"not everybody may read {hidden}"] if hidden else []
+    told += [f"not everybody may change {fixed}"] if fixed else []
+    if not told:
+        return ""
+    return f" By its ColumnPermissions, {', and '.join(told)}: leave such fields out."
 
 
 def _readable(model: "type[Model]") -> str:

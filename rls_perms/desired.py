@@ -35,6 +35,13 @@ class Protection:
     key_column: str
     #: Functions that read for policies: name, types of the arguments, roles that call it.
     readers: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = ()
+    #: Columns of which a command's privilege is only some roles': SELECT: {salary: (payroll,)}.
+    columns: Mapping[Command, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+
+    def left(self, command: Command) -> tuple[str, ...]:
+        """The columns of which the privilege for *command* is kept for nobody."""
+        kept = self.columns.get(command, {})
+        return tuple(column for column in self.relation.columns if column not in kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,7 +323,8 @@ class _Builder:
 
     def _privileges_of(self, role: str, permissions: Iterable[str]) -> None:
         """
-        What *permissions* are on protected tables: the privilege on all of the table.
+        What *permissions* are on protected tables: the privilege on all of the table, or on
+        those of its columns that the declaration keeps for nobody.
 
         On single columns it is only the right to name them, which every command needs and
         policies do not take for a permission: SELECT to find what to change or delete, and
@@ -324,13 +332,21 @@ class _Builder:
         """
         held = [self.privileges[one] for one in permissions if one in self.privileges]
         for protection, command in held:
-            relation = protection.relation
-            self._grant([role], _table(relation.table), [Privilege(command)])
-            self._sequences([role], relation.table, command)
-            self._grant_columns([role], relation.table, relation.columns, Privilege.SELECT)
+            self._give([role], protection, command)
             if command is Command.INSERT:
                 key = [protection.key_column]
-                self._grant_columns([role], relation.table, key, Privilege.UPDATE)
+                self._grant_columns([role], protection.relation.table, key, Privilege.UPDATE)
+
+    def _give(self, roles: Iterable[str], protection: Protection, command: Command) -> None:
+        """The privilege for *command*, and the right to name columns that it needs."""
+        table = protection.relation.table
+        given = tuple(roles)
+        if command in protection.columns:
+            self._grant_columns(given, table, protection.left(command), Privilege(command))
+        else:
+            self._grant(given, _table(table), [Privilege(command)])
+        self._sequences(given, table, command)
+        self._grant_columns(given, table, protection.left(Command.SELECT), Privilege.SELECT)
 
     def _sequences(self, roles: Iterable[str], table: Table, command: Command) -> None:
         if command is Command.INSERT:
@@ -383,9 +399,10 @@ class _Builder:
         self._all_rows(self.above, protection.relation)
         table = protection.relation.table
         for command, roles in protection.ungated.items():
-            self._grant(roles, _table(table), [Privilege(command)])
-            self._grant_columns(roles, table, protection.relation.columns, Privilege.SELECT)
-            self._sequences(roles, table, command)
+            self._give(roles, protection, command)
+        for command, columns in protection.columns.items():
+            for column, roles in columns.items():
+                self._grant_columns(roles, table, [column], Privilege(command))
         for name, arguments, roles in protection.readers:
             self._grant(roles, _function(name, arguments), [Privilege.EXECUTE])
         for view in protection.views:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rls_perms import (
     ANONYMOUS,
     EVERYONE,
+    ColumnPermissions,
     CurrentUser,
     Exists,
     Group,
@@ -69,6 +70,13 @@ TARGETS = st.sampled_from(
         [Permission("office.audit_task"), ANONYMOUS],
     ]
 )
+#: A column with keepers changes nothing of rows and actions, though conditions read it.
+KEEPERS = st.one_of(st.none(), st.just([]), TARGETS.filter(bool))
+KEPT = (
+    st.tuples(KEEPERS, KEEPERS)
+    .filter(lambda one: one != (None, None))
+    .map(lambda one: ColumnPermissions(["level"], view=one[0], change=one[1]))
+)
 
 
 @st.composite
@@ -80,7 +88,8 @@ def policies(draw):
             [None, None, ObjectPermissions(), ObjectPermissions(global_permissions=False)]
         )
     )
-    return found if grants is None else [grants, *found]
+    columns = draw(st.one_of(st.just([]), st.lists(KEPT, min_size=1, max_size=1)))
+    return [*([] if grants is None else [grants]), *found, *columns]
 
 
 @st.composite

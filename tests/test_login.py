@@ -22,6 +22,8 @@ PROTECTED = {
     "office_tag": "slug",
     "office_case": "id",
     "office_task": "id",
+    "office_employee": "id",
+    "office_payslip": "id",
 }
 STATEMENTS = [
     "SELECT * FROM {table}",

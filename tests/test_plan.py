@@ -311,6 +311,33 @@ def test_no_column_is_granted_beside_its_table():
     assert not [one for one in found.grants if one.role == "acme_manager" and one.column]
 
 
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        ("view", {("SELECT", "id")}),
+        ("change", {("SELECT", "id"), ("UPDATE", "id")}),
+        ("add", {("INSERT", ""), ("SELECT", "id"), ("UPDATE", "id")}),
+        ("delete", {("DELETE", ""), ("SELECT", "id")}),
+    ],
+)
+def test_columns_that_are_kept_for_some_are_granted_to_these_alone(action, expected):
+    kept = {Command.SELECT: {"name": ("acme_payroll",)}, Command.UPDATE: {"name": ()}}
+    item = Protection(
+        **{name: getattr(ITEM, name) for name in ITEM.__slots__}
+        | {"columns": kept, "groups": frozenset({"Payroll"})}
+    )
+    groups = [("1", "Managers", [f"shop.{action}_item"]), ("2", "Payroll", [])]
+    found = desired_state(wanted(groups, protections=[item]), EMPTY)
+    on_table = {one for one in found.grants if one.object == TABLE}
+
+    def held(role_name):
+        return {(one.privilege, one.column) for one in on_table if one.role == role_name}
+
+    assert held("acme_manager") == expected
+    assert held("acme_payroll") == {("SELECT", "name")}
+    assert {one for one in held("acme_superuser") if one[1]} == set()
+
+
 def test_a_policy_that_names_a_group_adds_to_what_its_permissions_say():
     ungated = Protection(
         **{name: getattr(ITEM, name) for name in ITEM.__slots__}

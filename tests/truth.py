@@ -5,7 +5,7 @@ from django.db.models.expressions import RawSQL
 from guardian.core import ObjectPermissionChecker
 from guardian.utils import get_anonymous_user
 
-from rls_perms import ANONYMOUS, EVERYONE, CurrentUser, Group, ObjectPermissions, Permission
+from rls_perms import ANONYMOUS, EVERYONE, CurrentUser, Group, ObjectPermissions, Permission, Policy
 from rls_perms.keywords import SHOWING, Command
 from tests.office.models import Case
 
@@ -27,7 +27,7 @@ class Truth:
         self.active = asker.is_active and not asker.is_anonymous
         self.permissions = asker.get_all_permissions()
         self.groups = set(asker.groups.values_list("name", flat=True)) if self.active else set()
-        self.policies = [one for one in declared.policies if not isinstance(one, ObjectPermissions)]
+        self.policies = [one for one in declared.policies if isinstance(one, Policy)]
         self.object_permissions = [
             one for one in declared.policies if isinstance(one, ObjectPermissions)
         ]

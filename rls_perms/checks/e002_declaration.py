@@ -13,6 +13,8 @@ from rls_perms.exceptions import ConfigurationError
 from rls_perms.expressions import CurrentTenant, tenant_model_key
 from rls_perms.framework import framework_tables
 from rls_perms.policies import RowSecurity
+from rls_perms.policies.columns import kept_columns
+from rls_perms.policies.hidden import refuse_hidden
 
 
 def check(**options: Any) -> Iterator[Error]:
@@ -44,12 +46,13 @@ def _problem(model: Any, declared: list[RowSecurity]) -> tuple[str, str] | None:
             tenant_model_key()
             model._meta.get_field(declared[0].tenant.split("__")[0])
             check_comparisons(Q(**{declared[0].tenant: CurrentTenant()}), model)
+        kept_columns(model, declared[0].columns)
         for arm in (*declared[0].arms.permissive, *declared[0].arms.restrictive):
             for condition in (arm.using, arm.check):
                 if condition is not None:
                     check_comparisons(condition, model)
-        for _ in declared[0].reach(model).reads():
-            pass
+        for _, read in declared[0].reach(model).reads():
+            refuse_hidden(model, read, apps.get_models())
     except (ConfigurationError, FieldDoesNotExist, FieldError) as error:
         return (
             f"The row security of {label} cannot be written as policies: {error}",

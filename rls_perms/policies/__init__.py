@@ -1,6 +1,11 @@
 """Row security as models declare it."""
 
 from rls_perms.policies.constraint import RowSecurity
-from rls_perms.policies.declared import ObjectPermissions, OwnerPolicy, Policy
+from rls_perms.policies.declared import (
+    ColumnPermissions,
+    ObjectPermissions,
+    OwnerPolicy,
+    Policy,
+)
 
-__all__ = ["ObjectPermissions", "OwnerPolicy", "Policy", "RowSecurity"]
+__all__ = ["ColumnPermissions", "ObjectPermissions", "OwnerPolicy", "Policy", "RowSecurity"]

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from rls_perms.keywords import SHOWING, Command
-from rls_perms.policies.declared import ObjectPermissions, Policy
+from rls_perms.policies.declared import ColumnPermissions, ObjectPermissions, Policy
 from rls_perms.targets import ANONYMOUS, EVERYONE, Group, Permission, Target
+
+#: The commands whose privilege a declaration may give on columns.
+COLUMN_COMMANDS = (Command.SELECT, Command.UPDATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,13 @@ class Arms:
     permissive: tuple[Arm, ...]
     restrictive: tuple[Arm, ...]
     targets: tuple[Target, ...]
+    columns: tuple[ColumnPermissions, ...] = ()
+
+    @property
+    def named(self) -> tuple[Target, ...]:
+        """All whom the declaration names: those of its policies, and of its columns."""
+        columns = (target for one in self.columns for target in one.targets)
+        return tuple(dict.fromkeys((*self.targets, *columns)))
 
     def ungated(self, command: Command) -> tuple[Target, ...]:
         """Who has the table privilege for *command* without the permission."""
@@ -57,9 +67,16 @@ class Arms:
         """
         Whether only a role can tell who is permitted *command*.
 
-        Else the table privilege tells it: nobody has that without the permission.
+        Else the table privilege tells it: nobody has that without the permission, and whoever
+        has the permission has it. Where columns are kept for some, nobody has it.
         """
-        return bool(self.ungated(command))
+        return bool(self.ungated(command)) or self.keeps_columns(command)
+
+    def keeps_columns(self, command: Command) -> bool:
+        """Whether the privilege for *command* is one on columns, since some have keepers."""
+        if command not in COLUMN_COMMANDS:
+            return False
+        return any(getattr(one, command.action) is not None for one in self.columns)
 
     def shared(self, command: Command) -> tuple[Arm, ...]:
         """The arms of *command* that show rows of other tenants."""
@@ -70,7 +87,7 @@ class Arms:
         return any(arm.granted for arm in self.permissive)
 
 
-def arms(policies: Sequence[Policy | ObjectPermissions]) -> Arms:
+def arms(policies: Sequence[Policy | ObjectPermissions | ColumnPermissions]) -> Arms:
     """
     Put the rule "a policy chooses rows, a permission decides the action" into arms.
 
@@ -109,7 +126,8 @@ def arms(policies: Sequence[Policy | ObjectPermissions]) -> Arms:
         if not policy.permissive
         for command in policy.commands
     ]
-    return Arms(tuple(found), tuple(restrictive), _targets([*found, *restrictive]))
+    columns = tuple(one for one in policies if isinstance(one, ColumnPermissions))
+    return Arms(tuple(found), tuple(restrictive), _targets([*found, *restrictive]), columns)
 
 
 def _of_permission(commands: Iterable[Command]) -> Iterator[Arm]:

@@ -44,9 +44,9 @@ def role_of(target: Target, names: RoleNames) -> str:
 
 
 def roles_named(arms: Arms, model: type[Model], names: RoleNames) -> dict[str, Mark]:
-    """The roles of ours that the policies name, with what each stands for."""
+    """The roles of ours that the declaration names, with what each stands for."""
     found = {names.fixed(kind): names.mark(kind) for kind in FIXED_ROLES}
-    for target in arms.targets:
+    for target in arms.named:
         if isinstance(target, Group):
             found[names.group(target.name)] = names.mark(RoleKind.GROUP, None, target.name)
     for name in sorted(permissions_asked(arms, model)):
@@ -55,8 +55,8 @@ def roles_named(arms: Arms, model: type[Model], names: RoleNames) -> dict[str, M
 
 
 def permissions_asked(arms: Arms, model: type[Model]) -> set[str]:
-    """The permissions of which a policy must tell who holds them."""
-    asked = {target.name for target in arms.targets if isinstance(target, Permission)}
+    """The permissions of which a policy, or a column, must tell who holds them."""
+    asked = {target.name for target in arms.named if isinstance(target, Permission)}
     for arm in arms.permissive:
         for command in arm.gate or ():
             if arms.asks_role(command):

@@ -18,8 +18,9 @@ from rls_perms.identifiers import digest
 from rls_perms.keywords import RoleKind
 from rls_perms.policies import through
 from rls_perms.policies.arms import Arms, arms
+from rls_perms.policies.columns import kept_columns
 from rls_perms.policies.compile import Compiler, key_kind, roles_named, table_of
-from rls_perms.policies.declared import ObjectPermissions, Policy
+from rls_perms.policies.declared import ColumnPermissions, ObjectPermissions, Policy
 from rls_perms.policies.reach import Reach
 from rls_perms.roles import RoleNames
 from rls_perms.state import Definition
@@ -42,8 +43,9 @@ class RowSecurity(BaseConstraint):
 
     *tenant* names the foreign key to the tenant (or a path to one, as
     ``invoice__tenant``): without that tenant in the context no row is shown, whatever
-    the policies say. *policies* are ``Policy`` and ``ObjectPermissions``; without any
-    permissive one, whoever holds a permission has it on all rows of the tenant.
+    the policies say. *policies* are ``Policy``, ``ObjectPermissions`` and
+    ``ColumnPermissions``; without any permissive policy, whoever holds a permission has it on
+    all rows of the tenant.
 
     See https://www.postgresql.org/docs/current/ddl-rowsecurity.html.
     """
@@ -52,7 +54,7 @@ class RowSecurity(BaseConstraint):
         self,
         *,
         tenant: str | None = None,
-        policies: Sequence[Policy | ObjectPermissions] = (),
+        policies: Sequence[Policy | ObjectPermissions | ColumnPermissions] = (),
         name: str = DEFAULT_NAME,
     ) -> None:
         super().__init__(name=name)
@@ -62,13 +64,15 @@ class RowSecurity(BaseConstraint):
                 "Write tenant='tenant', or leave it out for a model without tenants."
             )
         for policy in policies:
-            if not isinstance(policy, (Policy, ObjectPermissions)):
+            if not isinstance(policy, (Policy, ObjectPermissions, ColumnPermissions)):
                 raise TypeError(
-                    f"RowSecurity(policies=[{policy!r}]) takes Policy(...) and "
-                    "ObjectPermissions(), nothing else."
+                    f"RowSecurity(policies=[{policy!r}]) takes Policy(...), ObjectPermissions() "
+                    "and ColumnPermissions(...), nothing else."
                 )
         self.tenant = tenant
         self.policies = tuple(policies)
+        #: Kept apart, since every SELECT of the ORM asks for it.
+        self.columns = tuple(one for one in policies if isinstance(one, ColumnPermissions))
 
     # A value, as every constraint
 
@@ -154,6 +158,7 @@ class RowSecurity(BaseConstraint):
                 f"{model._meta.label} has a composite primary key, which RowSecurity does not "
                 "support in this version. Give it a key of one column."
             )
+        kept_columns(model, self.columns)
         installed = catalog.in_force(connection)
         return Compiler(
             model=model,

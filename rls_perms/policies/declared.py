@@ -15,6 +15,9 @@ RESERVED_NAMES = frozenset(
 )
 
 
+_TARGETS = (Group, Permission, Role, type(EVERYONE))
+
+
 class _Value:
     """Equal, and hashed, by what deconstruct() says."""
 
@@ -154,6 +157,75 @@ class ObjectPermissions(_Value):
         return "rls_perms.ObjectPermissions", (), kwargs
 
 
+class ColumnPermissions(_Value):
+    """
+    Fields that only some of those who may see a row may read, or may write by UPDATE.
+
+    *fields* are names of fields that have a column in the model's own table. *view* and
+    *change* are a target or a list of them: ``Group``, ``Permission``, ``Role``, EVERYONE,
+    ANONYMOUS. Only these may read, or change, the fields, on the rows and by the permissions
+    that everything else gives them; ``[]`` is nobody. None (left out) leaves that privilege
+    as it is for the model. Superusers, the system and the owner may always, and INSERT stays
+    the add permission's for all fields.
+
+    It becomes privileges on columns:
+    https://www.postgresql.org/docs/current/ddl-priv.html.
+    """
+
+    def __init__(
+        self,
+        fields: Sequence[str],
+        *,
+        view: Target | Sequence[Target] | None = None,
+        change: Target | Sequence[Target] | None = None,
+    ) -> None:
+        if not isinstance(fields, (list, tuple)) or not fields:
+            raise TypeError(
+                f"ColumnPermissions({fields!r}) takes a list of names of fields, as in "
+                "ColumnPermissions(['salary'], view=[Group('Payroll')])."
+            )
+        for name in fields:
+            if not isinstance(name, str):
+                raise TypeError(
+                    f"ColumnPermissions({fields!r}) names {name!r}, which is no text. Write the "
+                    "names of fields, not the fields."
+                )
+        if view is None and change is None:
+            raise ValueError(
+                f"ColumnPermissions({fields!r}) keeps nothing for anybody. Say who may read the "
+                "fields, view=[...], or who may write them, change=[...]; [] is nobody."
+            )
+        self.fields = tuple(fields)
+        self.view = _keepers(self.fields, "view", view)
+        self.change = _keepers(self.fields, "change", change)
+
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        kwargs = {
+            name: list(targets)
+            for name, targets in (("view", self.view), ("change", self.change))
+            if targets is not None
+        }
+        return "rls_perms.ColumnPermissions", (list(self.fields),), kwargs
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """All who may do something that others may not."""
+        return (*(self.view or ()), *(self.change or ()))
+
+
+def _keepers(fields: tuple[str, ...], argument: str, given: Any) -> tuple[Target, ...] | None:
+    if given is None:
+        return None
+    targets: tuple[Any, ...] = tuple(given) if isinstance(given, (list, tuple)) else (given,)
+    for target in targets:
+        if not isinstance(target, _TARGETS):
+            raise TypeError(
+                f"ColumnPermissions({list(fields)!r}, {argument}={given!r}): write Group('name'), "
+                "Permission('app.codename'), Role('name'), EVERYONE or ANONYMOUS, or [] for nobody."
+            )
+    return targets
+
+
 def _commands(name: str, command: Any) -> tuple[Command, ...]:
     given = [command] if isinstance(command, str) else list(command)
     try:
@@ -173,9 +245,8 @@ def _targets(name: str, to: Any) -> tuple[Target, ...] | None:
         return None
     given: Iterable[Any] = to if isinstance(to, (list, tuple)) else [to]
     targets = tuple(given)
-    known = (Group, Permission, Role, type(EVERYONE))
     for target in targets:
-        if not isinstance(target, known):
+        if not isinstance(target, _TARGETS):
             raise TypeError(
                 f"Policy({name!r}, to={target!r}): write Group('name'), "
                 "Permission('app.codename'), Role('name'), EVERYONE, ANONYMOUS or SYSTEM."

@@ -113,6 +113,11 @@ def _plan(
         has_options=has_options,
     )
     desired = desired_state(wanted, actual)
+    # Roles that a declaration names and that are not ours: what they have need not be given again.
+    foreign = {one.role for one in desired.grants} - {one.name for one in desired.roles} - {*logins}
+    if foreign:
+        held = catalog.grants_of(connection, foreign) & desired.grants
+        actual = replace(actual, grants=actual.grants | held)
     many = MANY if has_options else MANY_BEFORE_16
     crowded = tuple(check_limits(desired.memberships, logins, many))
     found = diff(actual, desired, prune=prune)

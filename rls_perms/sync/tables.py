@@ -22,9 +22,11 @@ from rls_perms.framework import framework_tables
 from rls_perms.identifiers import digest
 from rls_perms.keywords import SHOWING, Command
 from rls_perms.policies.arms import Arms
+from rls_perms.policies.columns import kept_columns
 from rls_perms.policies.compile import permission, permissions_asked, role_of, table_of
 from rls_perms.policies.compiled import Compiled, compiled
 from rls_perms.policies.constraint import RowSecurity, declaration, protected_ends, role_names
+from rls_perms.policies.hidden import refuse_hidden
 from rls_perms.state import Definition
 from rls_perms.statements import grant_views as text
 from rls_perms.statements.grant_views import GrantTable
@@ -188,6 +190,16 @@ class _Surveyor:
                 "them, or drop them."
             )
             return False
+        kept = kept_columns(model, declared.columns)
+        missing = {column for columns in kept.values() for column in columns}
+        missing -= set(relation.columns)
+        if missing:
+            # Under its old name such a column would be everybody's to read.
+            self.warnings.append(
+                f"ColumnPermissions of {model._meta.label} name columns that its table does not "
+                f"have: {', '.join(sorted(missing))}. Only the owner may use it. Run migrate."
+            )
+            return False
         if found.marks == {declared.mark} or model._meta.auto_created:
             # The table of a many-to-many field has no migration: sync writes its policies.
             return True
@@ -203,6 +215,7 @@ class _Surveyor:
         reads = []
         for table, (columns, roles) in self._reads(relation, made):
             _refuse_unreadable(model, table.name, columns)
+            refuse_hidden(model, {table.name: columns}, self.models)
             reads.append((table, tuple(sorted(columns)), tuple(sorted(roles))))
         return Protection(
             relation=relation,
@@ -213,7 +226,7 @@ class _Surveyor:
                 if arms.ungated(command)
             },
             asked=frozenset(permissions_asked(arms, model)),
-            groups=frozenset(one.name for one in arms.targets if isinstance(one, Group)),
+            groups=frozenset(one.name for one in arms.named if isinstance(one, Group)),
             views=tuple(sorted(made.views)),
             reads=tuple(reads),
             key_column=str(model._meta.pk.column),
@@ -221,6 +234,13 @@ class _Surveyor:
                 (reader.name, reader.arguments, tuple(sorted(roles)))
                 for reader, roles in sorted(made.readers.items(), key=lambda one: one[0].name)
             ),
+            columns={
+                command: {
+                    column: tuple(role_of(target, self.names) for target in targets)
+                    for column, targets in columns.items()
+                }
+                for command, columns in kept_columns(model, arms.columns).items()
+            },
         )
 
     def _reads(

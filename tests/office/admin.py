@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from tests.office.models import Document, Tag, Ticket
+from tests.office.models import Document, Employee, Tag, Ticket
 
 
 @admin.register(Document)
@@ -15,3 +15,8 @@ class DocumentAdmin(admin.ModelAdmin):
 
 
 admin.site.register([Ticket, Tag])
+
+
+@admin.register(Employee)
+class EmployeeAdmin(admin.ModelAdmin):
+    fields = ["name", "status"]

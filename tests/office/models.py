@@ -11,6 +11,7 @@ from rls_perms import (
     EVERYONE,
     SELECT,
     UPDATE,
+    ColumnPermissions,
     CurrentUser,
     Group,
     ObjectPermissions,
@@ -187,3 +188,58 @@ class Room(models.Model):
 
     def __str__(self):
         return self.name
+
+
+class Employee(models.Model):
+    """Columns that only some may read, or change, of the rows that they see."""
+
+    tenant = models.ForeignKey(Tenant, models.CASCADE)
+    name = models.CharField(max_length=50)
+    account = models.ForeignKey(User, models.CASCADE, null=True, blank=True)
+    salary = models.DecimalField(max_digits=8, decimal_places=2, null=True, blank=True)
+    boss = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, db_column="Boss")
+    status = models.CharField(max_length=10, default="new")
+    secret = models.CharField(max_length=10, default="", blank=True)
+
+    class Meta:
+        permissions = [("audit_employee", "Can see salaries")]
+        constraints = [
+            RowSecurity(
+                tenant="tenant",
+                policies=[
+                    ObjectPermissions(),
+                    Policy(
+                        "own",
+                        command=[SELECT, UPDATE],
+                        using=Q(account=CurrentUser()),
+                        permission_required=False,
+                    ),
+                    Policy("not gone", permissive=False, command=SELECT, using=~Q(secret="gone")),
+                    ColumnPermissions(
+                        ["salary"],
+                        view=[Group("Payroll"), Permission("office.audit_employee")],
+                        change=[Group("HR")],
+                    ),
+                    ColumnPermissions(["boss"], view=[Group("HR")]),
+                    ColumnPermissions(["status"], change=[Group("HR")]),
+                    ColumnPermissions(["secret"], view=[], change=[]),
+                ],
+            )
+        ]
+
+    def __str__(self):
+        return self.name
+
+
+class Payslip(models.Model):
+    """Refers to rows of which not everybody may read all columns."""
+
+    tenant = models.ForeignKey(Tenant, models.CASCADE)
+    employee = models.ForeignKey(Employee, models.CASCADE)
+    month = models.CharField(max_length=7)
+
+    class Meta:
+        constraints = [RowSecurity(tenant="tenant")]
+
+    def __str__(self):
+        return self.month

@@ -14,6 +14,7 @@ from psycopg import errors
 from psycopg.pq import Format
 
 from rls_perms import catalog
+from rls_perms.backends.postgresql.columns import NONE, closed_to
 from rls_perms.backends.postgresql.creation import DatabaseCreation
 from rls_perms.backends.postgresql.cursors import (
     Cursor,
@@ -26,7 +27,7 @@ from rls_perms.backends.postgresql.operations import DatabaseOperations
 from rls_perms.backends.postgresql.prefix import KEEP, LOGIN, Plain, Roles, Wanted
 from rls_perms.backends.postgresql.transport import RoleConnection
 from rls_perms.conf import get_settings
-from rls_perms.context import Entered, current
+from rls_perms.context import ClosedColumns, Entered, current
 from rls_perms.denial import denied
 from rls_perms.exceptions import UnknownRole
 from rls_perms.statements import session as text
@@ -194,6 +195,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.compiling, self.as_login = None, False
         try:
             return source.entered()
+        finally:
+            self.compiling, self.as_login = before
+
+    def closed_columns(self) -> ClosedColumns:
+        """The columns with ColumnPermissions that the role of the context may not use."""
+        source = current.get()
+        if source is None or not self.is_ours:
+            return NONE
+        # It may be asked while a statement is compiled, and the question is not that one.
+        before = self.compiling, self.as_login
+        self.compiling, self.as_login = None, False
+        try:
+            return closed_to(source.entered(), self)
         finally:
             self.compiling, self.as_login = before
 

@@ -2,8 +2,8 @@
 Run statements on the framework's tables alone as the login, whatever the context.
 
 In a statement that mixes them with others, a subquery of its own on framework tables runs
-first, as the login, and its values take its place; columns that session roles may not read
-are deferred.
+first, as the login, and its values take its place. Columns that the role may not read are
+deferred.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from typing import Any
 from django.db.backends.postgresql import compiler as django
 from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI
 
+from rls_perms.backends.postgresql.columns import readable
 from rls_perms.context import current
 from rls_perms.framework import framework_tables
 from rls_perms.statements.login_values import TYPE_NAME, LoginColumn, login_values
@@ -172,19 +173,22 @@ class _FrameworkMixin:
     def get_default_columns(self, select_mask: Any, *args: Any, **kwargs: Any) -> Any:
         columns = super().get_default_columns(select_mask, *args, **kwargs)  # type: ignore[misc]
         statement = self.connection.compiling
-        if statement is None or not statement.mixed:
+        if statement is None:
             return columns
         _, is_defer = self.query.deferred_loading
         if select_mask and not is_defer:
             # only() names them: PostgreSQL denies what was asked for, rather than we forget it.
             return columns
-        readable = framework_tables().readable
-        return [
+        if not statement.mixed:
+            return readable(columns, self.connection)
+        of_framework = framework_tables().readable
+        left = [
             column
             for column in columns
             if column.target.column
-            in readable.get(column.target.model._meta.db_table, {column.target.column})
+            in of_framework.get(column.target.model._meta.db_table, {column.target.column})
         ]
+        return readable(left, self.connection)
 
 
 def _texts(result: Any) -> list[list[str | None]]:

@@ -154,4 +154,37 @@ class Migration(migrations.Migration):
             model_name='ticket',
             constraint=rls_perms.RowSecurity(name='office_ticket_rls', tenant='tenant'),
         ),
+        migrations.CreateModel(
+            name='Employee',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=50)),
+                ('salary', models.DecimalField(blank=True, decimal_places=2, max_digits=8, null=True)),
+                ('status', models.CharField(default='new', max_length=10)),
+                ('secret', models.CharField(blank=True, default='', max_length=10)),
+                ('account', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
+                ('boss', models.ForeignKey(blank=True, db_column='Boss', null=True, on_delete=django.db.models.deletion.SET_NULL, to='office.employee')),
+                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='office.tenant')),
+            ],
+            options={
+                'permissions': [('audit_employee', 'Can see salaries')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Payslip',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('month', models.CharField(max_length=7)),
+                ('employee', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='office.employee')),
+                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='office.tenant')),
+            ],
+        ),
+        migrations.AddConstraint(
+            model_name='employee',
+            constraint=rls_perms.RowSecurity(name='office_employee_rls', policies=[rls_perms.ObjectPermissions(), rls_perms.Policy('own', command=[rls_perms.keywords.Command['SELECT'], rls_perms.keywords.Command['UPDATE']], permission_required=False, using=models.Q(('account', rls_perms.CurrentUser()))), rls_perms.Policy('not gone', command=[rls_perms.keywords.Command['SELECT']], permissive=False, using=models.Q(('secret', 'gone'), _negated=True)), rls_perms.ColumnPermissions(['salary'], change=[rls_perms.Group('HR')], view=[rls_perms.Group('Payroll'), rls_perms.Permission('office.audit_employee')]), rls_perms.ColumnPermissions(['boss'], view=[rls_perms.Group('HR')]), rls_perms.ColumnPermissions(['status'], change=[rls_perms.Group('HR')]), rls_perms.ColumnPermissions(['secret'], change=[], view=[])], tenant='tenant'),
+        ),
+        migrations.AddConstraint(
+            model_name='payslip',
+            constraint=rls_perms.RowSecurity(name='office_payslip_rls', tenant='tenant'),
+        ),
     ]
