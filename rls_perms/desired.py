@@ -32,7 +32,7 @@ class Protection:
     views: tuple[str, ...]
     #: Other tables that policies read, with columns, and the roles that do.
     reads: tuple[tuple[Table, tuple[str, ...], tuple[str, ...]], ...]
-    key_column: str
+    key_columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,7 +327,7 @@ class _Builder:
             self._sequences([role], relation.table, command)
             self._grant_columns([role], relation.table, relation.columns, Privilege.SELECT)
             if command is Command.INSERT:
-                key = [protection.key_column]
+                key = protection.key_columns
                 self._grant_columns([role], relation.table, key, Privilege.UPDATE)
 
     def _sequences(self, roles: Iterable[str], table: Table, command: Command) -> None:

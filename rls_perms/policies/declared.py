@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from rls_perms.canonical import canonical
 from rls_perms.expressions import CurrentUser
 from rls_perms.keywords import Command
 from rls_perms.targets import ANONYMOUS, EVERYONE, SYSTEM, Group, Permission, Role, Target
@@ -16,7 +17,7 @@ RESERVED_NAMES = frozenset(
 
 
 class _Value:
-    """Equal, and hashed, by what deconstruct() says."""
+    """Equal, and hashed, by what deconstruct() says, however that was written down."""
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         raise NotImplementedError
@@ -24,10 +25,10 @@ class _Value:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self.deconstruct() == other.deconstruct()
+        return canonical(self) == canonical(other)
 
     def __hash__(self) -> int:
-        return hash(repr(self))
+        return hash(canonical(self))
 
     def __repr__(self) -> str:
         path, args, kwargs = self.deconstruct()

@@ -22,7 +22,13 @@ from rls_perms.framework import framework_tables
 from rls_perms.identifiers import digest
 from rls_perms.keywords import SHOWING, Command
 from rls_perms.policies.arms import Arms
-from rls_perms.policies.compile import permission, permissions_asked, role_of, table_of
+from rls_perms.policies.compile import (
+    key_columns,
+    permission,
+    permissions_asked,
+    role_of,
+    table_of,
+)
 from rls_perms.policies.compiled import Compiled, compiled
 from rls_perms.policies.constraint import RowSecurity, declaration, role_names
 from rls_perms.state import Definition
@@ -217,7 +223,7 @@ class _Surveyor:
             groups=frozenset(one.name for one in arms.targets if isinstance(one, Group)),
             views=tuple(sorted(made.views)),
             reads=tuple(reads),
-            key_column=str(model._meta.pk.column),
+            key_columns=key_columns(model),
         )
 
     def _views(self, model: type[Model], made: Compiled) -> Iterator[Definition]:
