@@ -11,6 +11,7 @@ from rls_perms.conditions import tables_read
 from rls_perms.exceptions import ConfigurationError
 from rls_perms.expressions import tenant_model_key
 from rls_perms.framework import framework_tables
+from rls_perms.inherited import through_parents
 from rls_perms.policies import RowSecurity
 from rls_perms.policies.compile import refuse_composite_key
 from rls_perms.policies.constraint import ON_CONCRETE
@@ -55,7 +56,7 @@ def _problem(model: Any, declared: list[RowSecurity]) -> tuple[str, str] | None:
         for arm in (*declared[0].arms.permissive, *declared[0].arms.restrictive):
             for condition in (arm.using, arm.check):
                 if condition is not None:
-                    tables_read(condition, model)
+                    tables_read(through_parents(condition, model), model)
     except (ConfigurationError, FieldDoesNotExist, FieldError) as error:
         return (
             f"The row security of {label} cannot be written as policies: {error}",

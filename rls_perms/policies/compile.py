@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Model, Q
+from django.utils import timezone
 
 from rls_perms.conditions import TRUE, condition_sql, tables_read
 from rls_perms.exceptions import ConfigurationError
 from rls_perms.expressions import CurrentTenant
 from rls_perms.identifiers import kept, shortened
+from rls_perms.inherited import through_parents
 from rls_perms.keywords import FIXED_ROLES, SHOWING, Command, RoleKind
 from rls_perms.policies.arms import Arm, Arms, without_members
 from rls_perms.roles import Mark, RoleNames
@@ -128,7 +130,8 @@ class Compiler:
             roles = [role_of(target, self.names) for target in arm.targets]
             conditions += [(one, roles) for one in (arm.using, arm.check) if one is not None]
         for condition, readers in conditions:
-            for table, columns in tables_read(condition, self.model).items():
+            spelled = through_parents(condition, self.model)
+            for table, columns in tables_read(spelled, self.model).items():
                 known_columns, known_roles = found.setdefault(table, (set(), set()))
                 known_columns |= columns
                 known_roles |= set(readers)
@@ -215,7 +218,11 @@ class Compiler:
         return using, check
 
     def _sql(self, condition: Q) -> str:
-        return condition_sql(condition, self.model, self.connection)
+        # In the project's time zone, whichever is active: a declaration is one text.
+        with timezone.override(timezone.get_default_timezone()):
+            return condition_sql(
+                through_parents(condition, self.model), self.model, self.connection
+            )
 
     def _bound(self) -> tuple[str, ...]:
         """Everybody whom a policy lets through, but superuser, system and owner."""

@@ -203,6 +203,7 @@ class RowSecurity(BaseConstraint):
                 for name, mark in roles_named(compiler.arms, model, compiler.names).items()
             ),
             text.enable_row_security(table),
+            text.cover_partitions(table),
             text.drop_policies(table),
             *(empty_view(view, key_kind(model, compiler.connection)) for view in compiler.views()),
             *(text.create_policy(spec, table, mark) for spec in compiler.specs()),

@@ -138,6 +138,11 @@ class KeyColumn:
     setting: str
 
 
+def cover_partitions(table: Table) -> sql.Composed:
+    """Let nobody go round the policies of *table* by a partition of it."""
+    return template("call_cover_partitions", table=table.value())
+
+
 def new_row_setting(prefix: str, table: Table) -> str:
     """The setting that holds the key of the row being inserted into *table*."""
     return f"{prefix}.new_{digest(as_text(table.identifier()), 16)}"

@@ -19,7 +19,7 @@ from rls_perms import catalog
 from rls_perms.desired import Protection, Tables
 from rls_perms.exceptions import ConfigurationError
 from rls_perms.framework import framework_tables
-from rls_perms.identifiers import digest
+from rls_perms.identifiers import digest, kept
 from rls_perms.keywords import SHOWING, Command
 from rls_perms.policies.arms import Arms
 from rls_perms.policies.compile import (
@@ -36,6 +36,7 @@ from rls_perms.statements import grant_views as text
 from rls_perms.statements.grant_views import GrantTable
 from rls_perms.statements.render import text as as_text
 from rls_perms.statements.row_security import Relation, Table
+from rls_perms.sync.partitions import Partitions
 from rls_perms.targets import Group
 
 if TYPE_CHECKING:
@@ -84,6 +85,12 @@ class _Surveyor:
         #: Tables with row security, whoever declared it: they are never open.
         self.secured = set(self.marks) | catalog.secured(connection)
         self.warnings: list[str] = []
+        declared = {
+            (relation.table.schema, relation.table.name)
+            for model, relation in self._existing()
+            if declaration(model) is not None
+        }
+        self.partitions = Partitions(connection, declared | self.secured, declared)
 
     def survey(self) -> Survey:
         framework = framework_tables()
@@ -102,6 +109,7 @@ class _Surveyor:
                     "are left as they are. Its owner may grant them to our roles."
                 )
             elif declared is not None:
+                policies |= set(self.partitions.wanted(_key(relation), model._meta.label))
                 if not self._is_in_force(model, relation, declared):
                     closed.append(relation)
                 else:
@@ -115,7 +123,12 @@ class _Surveyor:
                 continue
             elif _belongs_to_protected(model):
                 closed.append(relation)
-            elif (relation.table.schema, relation.table.name) in self.secured:
+            elif (table := self.partitions.above(_key(relation))) is not None:
+                self.warnings.append(
+                    f"The table of {model._meta.label} is a partition of {table!r}, whose policies "
+                    "it does not have: only the owner may use it. Query the model of that table."
+                )
+            elif _key(relation) in self.secured:
                 closed.append(relation)
                 self.warnings.append(
                     f"The table of {model._meta.label} has row security, which the model does not "
@@ -131,10 +144,16 @@ class _Surveyor:
                 )
             else:
                 open_tables.append(relation)
+        closed += self.partitions.closed(self.relations)
+        for name, table in self.partitions.foreign(self.relations):
+            self.warnings.append(
+                f"The table {name!r} is a partition of {table!r} and is not {self.owner!r}'s, so "
+                "its privileges are left as they are. Make it the owner's: ALTER TABLE .. OWNER TO."
+            )
         framework_relations = tuple(
             found
             for table in sorted(framework.names)
-            if (found := self._find(Table(table))) is not None and found.mine
+            if (found := self._find(Table.of(table))) is not None and found.mine
         )
         used = (*open_tables, *framework_relations, *(one.relation for one in protected))
         return Survey(
@@ -143,7 +162,7 @@ class _Surveyor:
                 readable=tuple(
                     (found, tuple(sorted(columns)))
                     for table, columns in sorted(framework.readable.items())
-                    if (found := self._find(Table(table))) is not None and found.mine
+                    if (found := self._find(Table.of(table))) is not None and found.mine
                 ),
                 framework=framework_relations,
                 open=tuple(open_tables),
@@ -165,9 +184,10 @@ class _Surveyor:
     def _made(self) -> Iterator[Definition]:
         """What the policies of each declared model were made of, if they are still so."""
         for model, relation in self._existing():
-            found = self.marks.get((relation.table.schema, relation.table.name))
+            found = self.marks.get(_key(relation))
             if found is not None and found.made_of is not None:
                 yield Definition(f"policies of {model._meta.label}", found.made_of)
+            yield from self.partitions.made(_key(relation), model._meta.label)
 
     def _existing(self) -> Iterator[tuple[type[Model], Relation]]:
         for model in self.models:
@@ -186,7 +206,13 @@ class _Surveyor:
         return found[0] if found else None
 
     def _is_in_force(self, model: type[Model], relation: Relation, declared: RowSecurity) -> bool:
-        found = self.marks.get((relation.table.schema, relation.table.name), catalog.Declared())
+        found = self.marks.get(_key(relation), catalog.Declared())
+        if relation.is_view:
+            self.warnings.append(
+                f"{model._meta.label} declares RowSecurity, but is a view, which cannot have it: "
+                "only the owner may use it. Declare it on the tables that the view reads."
+            )
+            return False
         if found.rogue:
             self.warnings.append(
                 f"The table of {model._meta.label} has policies that its RowSecurity does not "
@@ -194,7 +220,8 @@ class _Surveyor:
                 "them, or drop them."
             )
             return False
-        if found.marks == {declared.mark}:
+        # No migration is made for an unmanaged model, so it is sync that writes its policies.
+        if found.marks == {declared.mark} or not model._meta.managed:
             return True
         self.warnings.append(
             f"The policies of {model._meta.label} in the database are not those of its "
@@ -208,9 +235,10 @@ class _Surveyor:
         reads = []
         for table, (columns, roles) in sorted(made.reads.items()):
             _refuse_unreadable(model, table, columns)
-            other = self._find(Table(table))
+            other = self._find(Table.of(table))
             if other is not None:
-                reads.append((other.table, tuple(sorted(columns)), tuple(sorted(roles))))
+                names = tuple(sorted(map(kept, columns)))
+                reads.append((other.table, names, tuple(sorted(roles))))
         return Protection(
             relation=relation,
             permissions={permission(model, command): command for command in Command},
@@ -230,7 +258,7 @@ class _Surveyor:
         if made.key_kind is None:
             return
         sources = grant_sources(model)
-        if any(self._find(Table(source.table)) is None for source in sources.values()):
+        if any(self._find(Table.of(source.table)) is None for source in sources.values()):
             return
         content_type = self.content_types.get(_content_type_key(model))
         if content_type is None:
@@ -261,6 +289,11 @@ class _Surveyor:
         for content_type, codename, pk in rows.values_list("content_type_id", "codename", "pk"):
             found[content_type][codename] = pk
         return found
+
+
+def _key(relation: Relation) -> tuple[str, str]:
+    """Schema and name of a table."""
+    return relation.table.schema, relation.table.name
 
 
 def _content_type_key(model: type[Model]) -> tuple[str, str]:
