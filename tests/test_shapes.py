@@ -4,9 +4,10 @@ import datetime
 
 import pytest
 from django.db import connection, connections, models, transaction
+from django.db.models import F, Q
 from django.test.utils import isolate_apps
 
-from rls_perms import ObjectPermissions, RowSecurity, as_system, as_user
+from rls_perms import ObjectPermissions, Policy, RowSecurity, as_system, as_user
 from rls_perms.checks import e002_declaration
 from rls_perms.exceptions import ConfigurationError, PermissionDenied
 from tests import people
@@ -153,7 +154,7 @@ def seen(asker, model):
 
 @EVERY
 def test_who_may_change_and_delete_does_so_row_by_row(acme, model):
-    first, second = saved(model, acme)
+    first, _ = saved(model, acme)
 
     with as_user(asker(acme, of(model, "change"), of(model, "delete"))):
         first.save(force_update=True)
@@ -290,7 +291,7 @@ def problems(model, declared):
 
 # Partitions
 
-PARTITIONS = ["shapes_entry_1", "shapes_entry_2", "\"shapes Entry 2'0\"", "shapes_entry_21"]
+PARTITIONS = ["shapes_entry_1", "shapes_entry_2", '"shapes Entry 2\'0"', "shapes_entry_21"]
 
 
 @pytest.mark.parametrize("partition", PARTITIONS)
@@ -570,10 +571,6 @@ def test_a_virtual_generated_column_decides_too(shapes):
     if not connections["owner"].features.supports_virtual_generated_columns:
         pytest.skip("PostgreSQL 18 and Django 6 have virtual generated columns")
 
-    from django.db.models import F, Q
-
-    from rls_perms import Policy
-
     class Virtual(models.Model):
         price = models.IntegerField()
         double = models.GeneratedField(
@@ -585,6 +582,9 @@ def test_a_virtual_generated_column_decides_too(shapes):
             constraints = [
                 RowSecurity(policies=[Policy("dear", using=Q(double__gt=2))], name="virtual")
             ]
+
+        def __str__(self):
+            return str(self.price)
 
     with connections["owner"].schema_editor() as editor:
         editor.create_model(Virtual)

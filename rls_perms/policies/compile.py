@@ -4,6 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+from django.core.exceptions import ValidationError
+from django.db import DataError
 from django.db.models import Model, Q
 from django.utils import timezone
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 BRANCHES = ("user", "group")
+#: What Django and the driver raise for a value that a field, or PostgreSQL, does not take.
+REFUSED = (ValidationError, ValueError, TypeError, ArithmeticError, psycopg.DataError, DataError)
 
 
 def permission(model: type[Model], command: Command) -> str:
@@ -218,11 +223,16 @@ class Compiler:
         return using, check
 
     def _sql(self, condition: Q) -> str:
-        # In the project's time zone, whichever is active: a declaration is one text.
-        with timezone.override(timezone.get_default_timezone()):
-            return condition_sql(
-                through_parents(condition, self.model), self.model, self.connection
-            )
+        spelled = through_parents(condition, self.model)
+        try:
+            # In the project's time zone, whichever is active: a declaration is one text.
+            with timezone.override(timezone.get_default_timezone()):
+                return condition_sql(spelled, self.model, self.connection)
+        except REFUSED as error:
+            raise ConfigurationError(
+                f"A policy of {self.model._meta.label} has a value that cannot be written: "
+                f"{_said(error)}. Correct {condition!r} and run makemigrations."
+            ) from error
 
     def _bound(self) -> tuple[str, ...]:
         """Everybody whom a policy lets through, but superuser, system and owner."""
@@ -256,6 +266,12 @@ class Compiler:
             if command not in (Command.INSERT, Command.UPDATE) or check is None
             else text.conjunction(check, gate),
         )
+
+
+def _said(error: Exception) -> str:
+    """What *error* says, without a list around it."""
+    messages = error.messages if isinstance(error, ValidationError) else [str(error)]
+    return " ".join(str(one) for one in messages).rstrip(".")
 
 
 def table_of(model: type[Model]) -> Table:

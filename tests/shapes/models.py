@@ -7,8 +7,8 @@ from django.contrib.postgres import fields as postgres
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
 from django.db.models.expressions import Func
+from django.db.models.functions import Now
 
 from rls_perms import SELECT, CurrentUser, Policy, RowSecurity
 
@@ -99,11 +99,14 @@ CREATE TABLE shapes_entry (
     size bigint GENERATED ALWAYS AS (number * 2) STORED,
     PRIMARY KEY (number, day)
 ) PARTITION BY RANGE (day);
-CREATE TABLE shapes_entry_1 PARTITION OF shapes_entry FOR VALUES FROM ('2026-01-01') TO ('2026-07-01');
-CREATE TABLE shapes_entry_2 PARTITION OF shapes_entry FOR VALUES FROM ('2026-07-01') TO ('2027-01-01')
-    PARTITION BY HASH (number);
-CREATE TABLE "shapes Entry 2'0" PARTITION OF shapes_entry_2 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
-CREATE TABLE shapes_entry_21 PARTITION OF shapes_entry_2 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+CREATE TABLE shapes_entry_1 PARTITION OF shapes_entry
+    FOR VALUES FROM ('2026-01-01') TO ('2026-07-01');
+CREATE TABLE shapes_entry_2 PARTITION OF shapes_entry
+    FOR VALUES FROM ('2026-07-01') TO ('2027-01-01') PARTITION BY HASH (number);
+CREATE TABLE "shapes Entry 2'0" PARTITION OF shapes_entry_2
+    FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE shapes_entry_21 PARTITION OF shapes_entry_2
+    FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 """
 
 
@@ -129,12 +132,18 @@ class Order(models.Model):
         constraints = [
             RowSecurity(
                 tenant="tenant",
-                name='the "rows"\nof 100% sealed \'orders\'',
+                name="the \"rows\"\nof 100% sealed 'orders'",
                 policies=[
                     Policy('a "quoted"\n100%s name', using=Q(Group__startswith="50%_\\'")),
                     Policy("mine", using=Q(user=CurrentUser()), permission_required=False),
-                    Policy("öffentliche Aufträge mit einem sehr langen Namen, Teil eins", using=Q(share=1)),
-                    Policy("öffentliche Aufträge mit einem sehr langen Namen, Teil zwei", using=Q(share=2)),
+                    Policy(
+                        "öffentliche Aufträge mit einem sehr langen Namen, Teil eins",
+                        using=Q(share=1),
+                    ),
+                    Policy(
+                        "öffentliche Aufträge mit einem sehr langen Namen, Teil zwei",
+                        using=Q(share=2),
+                    ),
                 ],
             )
         ]
@@ -277,11 +286,11 @@ class One(Base):
 
 
 class Two(Base):
-    def __str__(self):
-        return self.note
-
     class Meta(Base.Meta):
         abstract = False
+
+    def __str__(self):
+        return self.note
 
 
 # What the database fills in
