@@ -43,11 +43,14 @@ def canonical(value: Any) -> str:
             return f"{type(value).__name__}{canonical(bounds)}"
         case set() | frozenset():
             return f"set [{_joined(sorted(map(canonical, value)))}]"
-    if isinstance(value, type) or not hasattr(value, "deconstruct"):
+    if isinstance(value, type) or callable(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    if not hasattr(value, "deconstruct"):
         return repr(value)
-    # A field says its name first; in a declaration it has none.
+    # A field says its name first; in a declaration it has none. Where a class lives changes
+    # with the version of Django, what it is called does not.
     *_, path, args, kwargs = value.deconstruct()
-    return f"{path}{canonical(args)}{canonical(kwargs)}"
+    return f"{path.rpartition('.')[2]}{canonical(args)}{canonical(kwargs)}"
 
 
 def _number(value: bool | float | Decimal) -> str:

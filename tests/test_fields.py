@@ -340,7 +340,7 @@ def test_a_migration_keeps_a_condition_as_it_is(shapes, field):
     assert [one for one, again in pairs if one.mark != again.mark] == []
 
 
-@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("field", ["date", "moment", "time", "duration", "dates", "moments"])
 def test_a_condition_is_one_text_in_every_time_zone(shapes, field):
     declarations = [declared(one) for one in conditions(field)]
     before = [written(one) for one in declarations]

@@ -3,7 +3,13 @@
 import datetime
 
 import pytest
+from django.apps import apps
 from django.db import connection, connections, models, transaction
+from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.graph import MigrationGraph
+from django.db.migrations.questioner import MigrationQuestioner
+from django.db.migrations.state import ProjectState
+from django.db.migrations.writer import MigrationWriter
 from django.db.models import F, Q
 from django.test.utils import isolate_apps
 
@@ -370,6 +376,17 @@ def test_a_partition_that_was_attached_later_is_drift_and_the_sync_mends_it(shap
     assert sync_pg_roles(check=True).status == 0
 
 
+def test_a_migration_covers_the_partitions_that_are_there(shapes):
+    shapes.as_boss("ALTER TABLE shapes_entry_21 DISABLE ROW LEVEL SECURITY")
+    [declared] = Entry._meta.constraints
+
+    with connections["owner"].schema_editor() as editor:
+        editor.execute(declared.create_sql(Entry, editor), params=None)
+
+    assert covered(shapes, "shapes_entry_21")
+    people.sync()
+
+
 def test_row_security_that_was_switched_off_on_a_partition_is_drift(shapes):
     shapes.as_boss("ALTER TABLE shapes_entry_21 DISABLE ROW LEVEL SECURITY")
     found = sync_pg_roles(check=True).status
@@ -463,6 +480,36 @@ def test_a_schema_of_the_search_path_is_as_good_as_public():
         with as_user(viewer):
             assert [counted(model) for model in (Cell, Order, AuditEntry)] == [2, 2, 2]
         assert sync_pg_roles(check=True).status == 0
+
+
+def test_the_first_migration_of_every_shape_comes_to_rest():
+    """Written to a file and read back, each declaration is what it was."""
+    before = ProjectState.from_apps(apps)
+    for name in [name for app, name in before.models if app == "shapes"]:
+        before.remove_model("shapes", name)
+    [migration] = changes(before)["shapes"]
+    namespace = {}
+    exec(MigrationWriter(migration).as_string(), namespace)  # noqa: S102 - as Django reads it
+
+    again = namespace["Migration"]("0001_initial", "shapes").mutate_state(before)
+
+    assert changes(again) == {}
+
+
+def changes(before):
+    """What makemigrations would write, were the models *before* what migrations made."""
+    asked = MigrationQuestioner({"ask_initial": True})
+    detector = MigrationAutodetector(before, ProjectState.from_apps(apps), asked)
+    return detector.changes(graph=MigrationGraph())
+
+
+def test_a_name_without_end_is_refused():
+    with pytest.raises(ValueError, match="without NUL"):
+        Policy("a\0b", using=Q())
+
+
+def test_a_model_that_another_one_replaces_has_no_table(shapes):
+    assert shapes.value("SELECT to_regclass('shapes_replaced')") is None
 
 
 # Inheritance

@@ -153,10 +153,11 @@ class RowSecurity(BaseConstraint):
     def compiler(
         self, model: type[Model], connection: "BaseDatabaseWrapper", owner: str
     ) -> Compiler:
-        if model._meta.proxy:
+        concrete = model._meta.concrete_model
+        if concrete is not None and concrete is not model:
             raise ConfigurationError(
-                f"{model._meta.label} is a proxy: its rows are those of "
-                f"{model._meta.concrete_model._meta.label}. {ON_CONCRETE}"
+                f"{model._meta.label} is a proxy: its rows are those of {concrete._meta.label}. "
+                f"{ON_CONCRETE}"
             )
         if self.arms.object_grants:
             refuse_composite_key(model)

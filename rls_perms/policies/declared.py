@@ -62,9 +62,9 @@ class Policy(_Value):
         permissive: bool = True,
         permission_required: bool = True,
     ) -> None:
-        if not isinstance(name, str) or not name or name in RESERVED_NAMES:
+        if not isinstance(name, str) or not name or "\0" in name or name in RESERVED_NAMES:
             raise ValueError(
-                f"Policy({name!r}) needs a name of its own: not empty, and none of "
+                f"Policy({name!r}) needs a name of its own: not empty, without NUL, and none of "
                 f"{', '.join(sorted(RESERVED_NAMES))}, which are the library's."
             )
         for argument, value in (("using", using), ("check", check)):
