@@ -365,7 +365,6 @@ def test_a_condition_is_one_text_in_every_time_zone(shapes, field):
         ),
         (Q(char__in={"a", "b"}), Q(char__in={"b", "a"})),
     ],
-    ids=repr,
 )
 def test_what_a_migration_takes_for_the_same_carries_the_same_mark(one, other):
     assert declared(one) == declared(other)
@@ -389,7 +388,6 @@ def test_what_a_migration_takes_for_the_same_carries_the_same_mark(one, other):
         (Q(integers=NumericRange(1, 2)), Q(integers=NumericRange(1, 2, "[]"))),
         (Q(float=float("inf")), Q(float=float("-inf"))),
     ],
-    ids=repr,
 )
 def test_what_is_not_the_same_carries_another_mark(one, other):
     assert declared(one) != declared(other)
@@ -422,7 +420,6 @@ def test_a_decimal_that_is_no_number_is_refused_as_filter_refuses_it(guest, valu
 @pytest.mark.parametrize(
     "condition",
     [Q(integer="x"), Q(uuid="x"), Q(date="x"), Q(moment="x"), Q(boolean="x")],
-    ids=repr,
 )
 def test_a_value_of_another_type_is_refused_with_the_model(guest, condition):
     with pytest.raises(ConfigurationError, match=r"shapes\.Everything"):
