@@ -2,8 +2,12 @@
 CREATE OR REPLACE FUNCTION rls_perms.forget_new_row() RETURNS trigger
 LANGUAGE plpgsql
 AS $function$
+DECLARE
+    setting text;
 BEGIN
-    PERFORM pg_catalog.set_config(TG_ARGV[0], '', true);
+    FOREACH setting IN ARRAY TG_ARGV LOOP
+        PERFORM pg_catalog.set_config(setting, '', true);
+    END LOOP;
     RETURN NULL;
 END
 $function$;

@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION rls_perms.{function}() RETURNS trigger
 LANGUAGE plpgsql
 AS $function$
 BEGIN
-    PERFORM pg_catalog.set_config({setting}, NEW.{key}::text, true);
+    {columns}
     RETURN NEW;
 END
 $function$;

@@ -4,4 +4,4 @@ CREATE OR REPLACE TRIGGER {before} BEFORE INSERT ON {table}
     EXECUTE FUNCTION rls_perms.{function}();
 CREATE OR REPLACE TRIGGER {after} AFTER INSERT ON {table}
     FOR EACH STATEMENT WHEN (current_user NOT IN ({unbound}))
-    EXECUTE FUNCTION rls_perms.forget_new_row({setting});
+    EXECUTE FUNCTION rls_perms.forget_new_row({settings});

@@ -1,8 +1,16 @@
 -- A digest of the policies of ours on one table as PostgreSQL holds them: one that is
--- dropped or altered, or whose column was replaced, changes it.
+-- dropped or altered, or whose column was replaced, changes it. PostgreSQL writes an expression
+-- as the session's parameters say, so they are fixed here.
 CREATE OR REPLACE FUNCTION rls_perms.policy_digest(target regclass) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+SET datestyle = 'ISO, YMD'
+SET intervalstyle = 'postgres'
+SET bytea_output = 'hex'
+SET extra_float_digits = 1
+SET quote_all_identifiers = off
+SET standard_conforming_strings = on
 AS $function$
     SELECT md5(string_agg(concat_ws(
                '|', polname, polcmd, polpermissive,

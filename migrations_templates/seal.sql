@@ -8,9 +8,9 @@ DECLARE
     mark text;
     sealed text;
 BEGIN
-    SELECT split_part(obj_description(oid, 'pg_policy'), ' sealed ', 1) INTO STRICT mark
+    SELECT split_part(obj_description(oid, 'pg_policy'), E'\nsealed ', 1) INTO STRICT mark
       FROM pg_policy WHERE polrelid = target AND polname = 'system select';
-    sealed := mark || ' sealed ' || made_of || ' ' || rls_perms.policy_digest(target);
+    sealed := mark || E'\nsealed ' || made_of || ' ' || rls_perms.policy_digest(target);
     EXECUTE format('COMMENT ON POLICY "system select" ON %s IS %L', target, sealed);
 END
 $function$;

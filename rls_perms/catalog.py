@@ -148,7 +148,7 @@ def declarations(connection: "BaseDatabaseWrapper") -> dict[tuple[str, str], Dec
         connection, queries.DECLARATIONS
     ):
         declared = found.setdefault((schema, table), Declared())
-        mark, _, seal = (comment or "").partition(" sealed ")
+        mark, _, seal = (comment or "").partition("\nsealed ")
         if not mark.startswith("rls_perms "):
             if permissive:
                 declared.rogue.add(policy)
@@ -175,6 +175,23 @@ def policy_reads(
         columns, roles = read.setdefault((other_schema, other), (set(), set()))
         columns.add(column)
         roles.add(role)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A table whose rows belong to another one too, which is above it."""
+
+    table: Table
+    covered: bool
+
+
+def partitions(connection: "BaseDatabaseWrapper") -> dict[tuple[str, str], list[Partition]]:
+    """The partitions at all levels by schema and name of the table above them."""
+    found: dict[tuple[str, str], list[Partition]] = {}
+    for schema, name, part_schema, part, covered in _rows(connection, queries.PARTITIONS):
+        below = Partition(Table(part, part_schema), covered)
+        found.setdefault((schema, name), []).append(below)
     return found
 
 

@@ -32,7 +32,7 @@ class Protection:
     views: tuple[str, ...]
     #: Other tables that policies read, with columns, and the roles that do.
     reads: tuple[tuple[Table, tuple[str, ...], tuple[str, ...]], ...]
-    key_column: str
+    key_columns: tuple[str, ...]
     #: Functions that read for policies: name, types of the arguments, roles that call it.
     readers: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = ()
     #: Columns of which a command's privilege is only some roles': SELECT: {salary: (payroll,)}.
@@ -334,8 +334,8 @@ class _Builder:
         for protection, command in held:
             self._give([role], protection, command)
             if command is Command.INSERT:
-                key = [protection.key_column]
-                self._grant_columns([role], protection.relation.table, key, Privilege.UPDATE)
+                key, table = protection.key_columns, protection.relation.table
+                self._grant_columns([role], table, key, Privilege.UPDATE)
 
     def _give(self, roles: Iterable[str], protection: Protection, command: Command) -> None:
         """The privilege for *command*, and the right to name columns that it needs."""

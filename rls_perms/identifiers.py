@@ -28,6 +28,11 @@ def fits(name: str) -> bool:
     return len(name.encode()) <= MAX_BYTES
 
 
+def kept(name: str) -> str:
+    """What PostgreSQL keeps of *name*: whole letters of its first 63 bytes."""
+    return name.encode()[:MAX_BYTES].decode(errors="ignore")
+
+
 def shortened(name: str, *, distinct: str | None = None) -> str:
     """
     *name*, cut to 63 bytes with a digest of the whole at its end if it is longer.

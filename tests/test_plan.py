@@ -35,7 +35,7 @@ ITEM = Protection(
     groups=frozenset(),
     views=(),
     reads=(),
-    key_column="id",
+    key_columns=("id",),
 )
 EMPTY = State()
 

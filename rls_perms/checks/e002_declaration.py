@@ -14,6 +14,8 @@ from rls_perms.expressions import CurrentTenant, tenant_model_key
 from rls_perms.framework import framework_tables
 from rls_perms.policies import RowSecurity
 from rls_perms.policies.columns import kept_columns
+from rls_perms.policies.compile import refuse_composite_key
+from rls_perms.policies.constraint import ON_CONCRETE
 from rls_perms.policies.hidden import refuse_hidden
 
 
@@ -36,12 +38,20 @@ def _problem(model: Any, declared: list[RowSecurity]) -> tuple[str, str] | None:
             f"{label} declares row security {len(declared)} times: {names}.",
             "Write one RowSecurity with all policies.",
         )
+    if model._meta.proxy:
+        concrete = model._meta.concrete_model._meta.label
+        return (
+            f"{label} is a proxy: its rows are those of {concrete}, whose permissions decide.",
+            ON_CONCRETE,
+        )
     if model._meta.db_table in framework_tables().names:
         return (
             f"{label} is a table of Django's framework, which the login role reads and writes.",
             "Leave RowSecurity out: session roles cannot reach such a table in any case.",
         )
     try:
+        if declared[0].arms.object_grants:
+            refuse_composite_key(model)
         if declared[0].tenant is not None:
             tenant_model_key()
             model._meta.get_field(declared[0].tenant.split("__")[0])

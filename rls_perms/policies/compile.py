@@ -4,11 +4,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+from django.core.exceptions import ValidationError
+from django.db import DataError
 from django.db.models import Model, Q
 
 from rls_perms.conditions import parse
 from rls_perms.exceptions import ConfigurationError
-from rls_perms.identifiers import shortened
+from rls_perms.identifiers import kept, shortened
 from rls_perms.keywords import FIXED_ROLES, SHOWING, Command, RoleKind
 from rls_perms.policies.arms import Arm, Arms, without_members
 from rls_perms.policies.reach import Asked, Reach
@@ -16,13 +19,15 @@ from rls_perms.roles import Mark, RoleNames
 from rls_perms.statements import row_security as text
 from rls_perms.statements.conditions import TRUE, Reader, Text
 from rls_perms.statements.grant_views import KeyKind, view_name
-from rls_perms.statements.row_security import PolicySpec, Table
+from rls_perms.statements.row_security import KeyColumn, PolicySpec, Table
 from rls_perms.targets import EVERYONE, Fixed, Group, Permission, Role, Target
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 BRANCHES = ("user", "group")
+#: What Django and the driver raise for a value that a field, or PostgreSQL, does not take.
+REFUSED = (ValidationError, ValueError, TypeError, ArithmeticError, psycopg.DataError, DataError)
 
 
 def permission(model: type[Model], command: Command) -> str:
@@ -81,12 +86,16 @@ class Compiler:
         return table_of(self.model)
 
     @property
-    def key(self) -> Any:
-        return self.model._meta.pk
-
-    @property
-    def setting(self) -> str:
-        return text.new_row_setting(self.guc_prefix, self.table)
+    def key(self) -> tuple[KeyColumn, ...]:
+        """The columns of the primary key, each with the setting that holds it of a new row."""
+        setting = text.new_row_setting(self.guc_prefix, self.table)
+        fields = self.model._meta.pk_fields
+        if len(fields) == 1:
+            return (_key_column(fields[0], setting, self.connection),)
+        return tuple(
+            _key_column(field, f"{setting}_{position}", self.connection)
+            for position, field in enumerate(fields, 1)
+        )
 
     def specs(self) -> tuple[PolicySpec, ...]:
         """All policies of the table, each with a name of its own."""
@@ -201,7 +210,7 @@ class Compiler:
         _, insertable = self._floor_conditions(Command.INSERT)
         condition = text.conjunction(
             insertable,
-            text.is_new_row(self.key.column, key_type(self.model, self.connection), self.setting),
+            text.is_new_row(self.key),
         )
         return self._spec("new row", Command.SELECT, self._bound(), condition, None)
 
@@ -232,7 +241,8 @@ class Compiler:
                 view_name(self.table, arm.command, branch)  # type: ignore[arg-type]
                 for branch in BRANCHES
             ]
-            granted = text.granted_by_view(self.key.column, views)
+            (key,) = self.key
+            granted = text.granted_by_view(key.name, views)
             both = text.conjunction(term, granted)
             return both, both
         using, check = (
@@ -243,7 +253,14 @@ class Compiler:
     def _sql(self, condition: Q | None, arm: Arm) -> str:
         if condition is None:
             return TRUE
-        return self._text().of(parse(condition, self.model), self.reach.as_owner(arm.trusted))
+        try:
+            parsed = parse(condition, self.model)
+            return self._text().of(parsed, self.reach.as_owner(arm.trusted))
+        except REFUSED as error:
+            raise ConfigurationError(
+                f"A policy of {self.model._meta.label} has a value that cannot be written: "
+                f"{_said(error)}. Correct {condition!r} and run makemigrations."
+            ) from error
 
     def _bound(self) -> tuple[str, ...]:
         """Everybody whom a policy lets through, but superuser, system and owner."""
@@ -279,22 +296,47 @@ class Compiler:
         )
 
 
+def _said(error: Exception) -> str:
+    """What *error* says, without a list around it."""
+    messages = error.messages if isinstance(error, ValidationError) else [str(error)]
+    return " ".join(str(one) for one in messages).rstrip(".")
+
+
 def table_of(model: type[Model]) -> Table:
-    """The table of *model*; its db_table may say a schema, as in ``audit"."entry``."""
-    name = model._meta.db_table.strip('"')
-    schema, dot, table = name.partition('"."')
-    return Table(table, schema) if dot else Table(name)
+    """The table of *model*."""
+    return Table.of(model._meta.db_table)
 
 
-def key_type(model: type[Model], connection: "BaseDatabaseWrapper") -> str:
-    """The SQL type of the primary key, without a length that would cut a value."""
-    declared = str(model._meta.pk.rel_db_type(connection)).partition("(")[0]
+def key_columns(model: type[Model]) -> tuple[str, ...]:
+    """The columns of the primary key of *model*, in order."""
+    return tuple(kept(str(field.column)) for field in model._meta.pk_fields)
+
+
+def _key_column(field: Any, setting: str, connection: "BaseDatabaseWrapper") -> KeyColumn:
+    return KeyColumn(kept(str(field.column)), key_type(field, connection), setting)
+
+
+def key_type(field: Any, connection: "BaseDatabaseWrapper") -> str:
+    """The SQL type of a column of a key, without a length that would cut a value."""
+    declared = str(field.rel_db_type(connection)).partition("(")[0]
     return "text" if declared in ("varchar", "char", "text") else declared
 
 
+def refuse_composite_key(model: type[Model]) -> None:
+    """Raise ConfigurationError if guardian cannot name a row of *model* by one key."""
+    if len(model._meta.pk_fields) > 1:
+        columns = ", ".join(field.name for field in model._meta.pk_fields)
+        raise ConfigurationError(
+            f"ObjectPermissions() on {model._meta.label} needs a key of one column, since guardian "
+            f"keeps one text for each object, but its primary key has several: {columns}. Leave "
+            "ObjectPermissions() out, or give the model a key of one column."
+        )
+
+
 def key_kind(model: type[Model], connection: "BaseDatabaseWrapper") -> KeyKind:
-    """How guardian's text becomes a key of *model*."""
-    declared = key_type(model, connection)
+    """How guardian's text becomes a key of *model*. Raises ConfigurationError."""
+    refuse_composite_key(model)
+    declared = key_type(model._meta.pk, connection)
     if declared in ("smallint", "integer", "bigint"):
         return "bigint"
     if declared in ("uuid", "text"):

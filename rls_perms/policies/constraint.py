@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.ddl_references import Reference
 from django.db.models import BaseConstraint, Model
-from django.db.models.fields.composite import CompositePrimaryKey
 from psycopg import sql
 
 from rls_perms import catalog
+from rls_perms.canonical import canonical
 from rls_perms.conf import get_settings
 from rls_perms.exceptions import ConfigurationError
 from rls_perms.identifiers import digest
@@ -19,7 +19,13 @@ from rls_perms.keywords import RoleKind
 from rls_perms.policies import through
 from rls_perms.policies.arms import Arms, arms
 from rls_perms.policies.columns import kept_columns
-from rls_perms.policies.compile import Compiler, key_kind, roles_named, table_of
+from rls_perms.policies.compile import (
+    Compiler,
+    key_kind,
+    refuse_composite_key,
+    roles_named,
+    table_of,
+)
 from rls_perms.policies.declared import ColumnPermissions, ObjectPermissions, Policy
 from rls_perms.policies.reach import Reach
 from rls_perms.roles import RoleNames
@@ -35,6 +41,10 @@ if TYPE_CHECKING:
     from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 DEFAULT_NAME = "%(app_label)s_%(class)s_rls"
+#: What to do about a declaration on a proxy.
+ON_CONCRETE = (
+    "Declare RowSecurity there; a proxy whose Meta inherits that model's says constraints = []."
+)
 
 
 class RowSecurity(BaseConstraint):
@@ -87,7 +97,7 @@ class RowSecurity(BaseConstraint):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RowSecurity):
             return NotImplemented
-        return self.deconstruct() == other.deconstruct()
+        return canonical(self) == canonical(other)
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -103,7 +113,7 @@ class RowSecurity(BaseConstraint):
     @property
     def mark(self) -> str:
         """The comment of each of its policies: whose they are, and of what declaration."""
-        fields = {"declaration": self.name, "digest": digest(repr(self), 16)}
+        fields = {"declaration": self.name, "digest": digest(canonical(self), 16)}
         return "rls_perms " + json.dumps(fields)
 
     # What migrations call
@@ -153,12 +163,15 @@ class RowSecurity(BaseConstraint):
     def compiler(
         self, model: type[Model], connection: "BaseDatabaseWrapper", owner: str
     ) -> Compiler:
-        if isinstance(model._meta.pk, CompositePrimaryKey):
+        concrete = model._meta.concrete_model
+        if concrete is not None and concrete is not model:
             raise ConfigurationError(
-                f"{model._meta.label} has a composite primary key, which RowSecurity does not "
-                "support in this version. Give it a key of one column."
+                f"{model._meta.label} is a proxy: its rows are those of {concrete._meta.label}. "
+                f"{ON_CONCRETE}"
             )
         kept_columns(model, self.columns)
+        if self.arms.object_grants:
+            refuse_composite_key(model)
         installed = catalog.in_force(connection)
         return Compiler(
             model=model,
@@ -194,7 +207,7 @@ class RowSecurity(BaseConstraint):
 
     def _statements(self, compiler: Compiler) -> list[sql.Composed]:
         """All that the declaration needs, in order: roles, views, policies, triggers."""
-        model, table = compiler.model, compiler.table
+        model, table, mark = compiler.model, compiler.table, self.mark
         unbound = (compiler.owner, compiler.names.fixed(RoleKind.SYSTEM))
         return [
             *(
@@ -202,11 +215,12 @@ class RowSecurity(BaseConstraint):
                 for name, mark in roles_named(compiler.arms, model, compiler.names).items()
             ),
             text.enable_row_security(table),
+            text.cover_partitions(table),
             text.drop_policies(table),
             *(empty_view(view, key_kind(model, compiler.connection)) for view in compiler.views()),
             *readers_sql(compiler.readers()),
-            *(text.create_policy(spec, table, self.mark) for spec in compiler.specs()),
-            text.remember_new_rows(table, compiler.key.column, compiler.setting, unbound),
+            *(text.create_policy(spec, table, mark) for spec in compiler.specs()),
+            text.remember_new_rows(table, compiler.key, unbound),
         ]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from rls_perms.canonical import canonical
 from rls_perms.expressions import CurrentUser
 from rls_perms.keywords import Command
 from rls_perms.targets import ANONYMOUS, EVERYONE, SYSTEM, Group, Permission, Role, Target
@@ -19,7 +20,7 @@ _TARGETS = (Group, Permission, Role, type(EVERYONE))
 
 
 class _Value:
-    """Equal, and hashed, by what deconstruct() says."""
+    """Equal, and hashed, by what deconstruct() says, however that was written down."""
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         raise NotImplementedError
@@ -27,10 +28,10 @@ class _Value:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self.deconstruct() == other.deconstruct()
+        return canonical(self) == canonical(other)
 
     def __hash__(self) -> int:
-        return hash(repr(self))
+        return hash(canonical(self))
 
     def __repr__(self) -> str:
         path, args, kwargs = self.deconstruct()
@@ -71,9 +72,9 @@ class Policy(_Value):
         trusted: bool = False,
         shared: bool = False,
     ) -> None:
-        if not isinstance(name, str) or not name or name in RESERVED_NAMES:
+        if not isinstance(name, str) or not name or "\0" in name or name in RESERVED_NAMES:
             raise ValueError(
-                f"Policy({name!r}) needs a name of its own: not empty, and none of "
+                f"Policy({name!r}) needs a name of its own: not empty, without NUL, and none of "
                 f"{', '.join(sorted(RESERVED_NAMES))}, which are the library's."
             )
         for argument, value in (("using", using), ("check", check)):

@@ -30,5 +30,6 @@ def refuse_hidden(
             raise ConfigurationError(
                 f"A policy of {model._meta.label} reads {hidden} of {other._meta.label}, which its "
                 "ColumnPermissions keep for some: all whom the policy is for could then read them "
-                "by SQL. Write trusted=True, leave that condition out, or let everybody view the field."
+                "by SQL. Write trusted=True, leave that condition out, or let everybody view the "
+                "field."
             )

@@ -232,6 +232,31 @@ SELECT schema.nspname::text, relation.relname::text
  WHERE relation.relrowsecurity
 """
 
+# The partitions of each table at all levels, and what inherits from it. The last column: whether
+# row security is on, as far as it can be and the asking role may enable it.
+PARTITIONS = """
+SELECT root_schema.nspname::text, root.relname::text, schema.nspname::text, relation.relname::text,
+       relation.relrowsecurity
+       OR relation.relkind = 'f'
+       OR NOT pg_catalog.pg_has_role(current_user, relation.relowner, 'USAGE')
+  FROM (
+        WITH RECURSIVE below (root, oid) AS (
+            SELECT inhparent, inhrelid FROM pg_catalog.pg_inherits
+            UNION
+            SELECT below.root, inhrelid
+              FROM pg_catalog.pg_inherits
+              JOIN below ON inhparent = below.oid
+        )
+        SELECT root, oid FROM below
+       ) AS below
+  JOIN pg_catalog.pg_class AS root ON root.oid = below.root
+  JOIN pg_catalog.pg_namespace AS root_schema ON root_schema.oid = root.relnamespace
+  JOIN pg_catalog.pg_class AS relation ON relation.oid = below.oid
+  JOIN pg_catalog.pg_namespace AS schema ON schema.oid = relation.relnamespace
+ WHERE root.relkind IN ('r', 'p', 'f') AND relation.relkind IN ('r', 'p', 'f')
+ ORDER BY 1, 2, 3, 4
+"""
+
 GRANT_VIEWS = """
 SELECT relname::text, coalesce(pg_catalog.obj_description(oid, 'pg_class'), '')
   FROM pg_catalog.pg_class

@@ -120,6 +120,7 @@ def functions(wanted: Installed) -> list[sql.Composed]:
         template("create_role_setting"),
         template("role_settings"),
         template("drop_policies"),
+        template("cover_partitions"),
         template("close_table"),
         template("policy_digest"),
         template("seal"),

@@ -1,22 +1,29 @@
 """The statements of a declaration: policies, triggers of new rows, views of grants."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
 
-from rls_perms.identifiers import digest, shortened
+from rls_perms.identifiers import digest, kept, shortened
 from rls_perms.keywords import Command
 from rls_perms.statements.render import (
     identifiers,
+    joined,
     literals,
     qualified,
     regclass,
     template,
 )
+from rls_perms.statements.render import text as as_text
 
 BEFORE_TRIGGER = "zz_rls_perms_new_row"
 AFTER_TRIGGER = "zz_rls_perms_forget_new_row"
+
+#: One quoted identifier, and what Django takes for a name that is quoted already.
+_PART = re.compile(r'"((?:[^"]|"")*)"')
+_QUOTED = re.compile(r'".*"', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,20 @@ class Table:
 
     def value(self) -> sql.Composed:
         return regclass(self.schema, self.name)
+
+    @classmethod
+    def of(cls, db_table: str) -> "Table":
+        """
+        The table that Django means by a model's *db_table*.
+
+        It may say a schema, as in ``audit"."entry``, and be quoted already; a name of more
+        than 63 bytes is cut, as PostgreSQL does wherever Django writes it.
+        """
+        quoted = db_table if _QUOTED.fullmatch(db_table) else f'"{db_table}"'
+        parts = [part.replace('""', '"') for part in _PART.findall(quoted)]
+        if not parts:
+            return cls(kept(db_table))
+        return cls(kept(parts[-1]), kept(parts[-2]) if len(parts) > 1 else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +129,27 @@ def enable_row_security(table: Table) -> sql.Composed:
     return template("enable_row_security", table=table.identifier())
 
 
+@dataclass(frozen=True, slots=True)
+class KeyColumn:
+    """A column of the primary key, and the setting that holds it of a row being inserted."""
+
+    name: str
+    type: str
+    setting: str
+
+
+def cover_partitions(table: Table) -> sql.Composed:
+    """Let nobody go round the policies of *table* by a partition of it."""
+    return template("call_cover_partitions", table=table.value())
+
+
 def new_row_setting(prefix: str, table: Table) -> str:
     """The setting that holds the key of the row being inserted into *table*."""
-    return f"{prefix}.new_{digest(f'{table.schema}.{table.name}', 16)}"
+    return f"{prefix}.new_{digest(as_text(table.identifier()), 16)}"
 
 
 def remember_new_rows(
-    table: Table, key_column: str, setting: str, unbound: Iterable[str]
+    table: Table, key: Sequence[KeyColumn], unbound: Iterable[str]
 ) -> sql.Composed:
     """The function and triggers that let a creator see a row in the statement that makes it."""
     distinct = f"{table.schema}.{table.name}" if table.schema else None
@@ -123,8 +158,7 @@ def remember_new_rows(
         template(
             "new_row_function",
             function=function,
-            setting=sql.Literal(setting),
-            key=sql.Identifier(key_column),
+            columns=joined((_remembered(column) for column in key), "\n    "),
         )
         + sql.SQL("\n")
         + template(
@@ -134,8 +168,16 @@ def remember_new_rows(
             table=table.identifier(),
             unbound=literals(unbound),
             function=function,
-            setting=sql.Literal(setting),
+            settings=literals(column.setting for column in key),
         )
+    )
+
+
+def _remembered(column: KeyColumn) -> sql.Composed:
+    return template(
+        "new_row_column",
+        setting=sql.Literal(column.setting),
+        column=sql.Identifier(column.name),
     )
 
 
@@ -151,13 +193,16 @@ def forget_triggers(table: Table) -> sql.Composed:
 # Conditions. Django compiles those that a declaration writes; these are the library's own.
 
 
-def is_new_row(key_column: str, key_type: str, setting: str) -> str:
+def is_new_row(key: Iterable[KeyColumn]) -> str:
     # Not in a sub-select: it is read for each row of the INSERT. Without CASE or OR around
     # the column, so that a SELECT can use the index for it beside the other policies.
-    return (
-        sql.SQL("{} = nullif(pg_catalog.current_setting({}, true), '')::{}")
-        .format(sql.Identifier(key_column), sql.Literal(setting), sql.SQL(key_type))
-        .as_string(None)
+    return conjunction(
+        *(
+            sql.SQL("{} = nullif(pg_catalog.current_setting({}, true), '')::{}")
+            .format(sql.Identifier(one.name), sql.Literal(one.setting), sql.SQL(one.type))
+            .as_string(None)
+            for one in key
+        )
     )
 
 

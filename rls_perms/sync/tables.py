@@ -19,11 +19,17 @@ from rls_perms import catalog
 from rls_perms.desired import Protection, Tables
 from rls_perms.exceptions import ConfigurationError
 from rls_perms.framework import framework_tables
-from rls_perms.identifiers import digest
+from rls_perms.identifiers import digest, kept
 from rls_perms.keywords import SHOWING, Command
 from rls_perms.policies.arms import Arms
 from rls_perms.policies.columns import kept_columns
-from rls_perms.policies.compile import permission, permissions_asked, role_of, table_of
+from rls_perms.policies.compile import (
+    key_columns,
+    permission,
+    permissions_asked,
+    role_of,
+    table_of,
+)
 from rls_perms.policies.compiled import Compiled, compiled
 from rls_perms.policies.constraint import RowSecurity, declaration, protected_ends, role_names
 from rls_perms.policies.hidden import refuse_hidden
@@ -32,6 +38,7 @@ from rls_perms.statements import grant_views as text
 from rls_perms.statements.grant_views import GrantTable
 from rls_perms.statements.render import text as as_text
 from rls_perms.statements.row_security import Relation, Table
+from rls_perms.sync.partitions import Partitions
 from rls_perms.targets import Group
 
 if TYPE_CHECKING:
@@ -80,6 +87,12 @@ class _Surveyor:
         #: Tables with row security, whoever declared it: they are never open.
         self.secured = set(self.marks) | catalog.secured(connection)
         self.warnings: list[str] = []
+        declared = {
+            (relation.table.schema, relation.table.name)
+            for model, relation in self._existing()
+            if declaration(model) is not None
+        }
+        self.partitions = Partitions(connection, declared | self.secured, declared)
 
     def survey(self) -> Survey:
         framework = framework_tables()
@@ -98,6 +111,7 @@ class _Surveyor:
                     "are left as they are. Its owner may grant them to our roles."
                 )
             elif declared is not None:
+                policies |= set(self.partitions.wanted(_key(relation), model._meta.label))
                 if not self._is_in_force(model, relation, declared):
                     closed.append(relation)
                 else:
@@ -111,7 +125,12 @@ class _Surveyor:
                 continue
             elif _belongs_to_protected(model):
                 closed.append(relation)
-            elif (relation.table.schema, relation.table.name) in self.secured:
+            elif (table := self.partitions.above(_key(relation))) is not None:
+                self.warnings.append(
+                    f"The table of {model._meta.label} is a partition of {table!r}, whose policies "
+                    "it does not have: only the owner may use it. Query the model of that table."
+                )
+            elif _key(relation) in self.secured:
                 closed.append(relation)
                 self.warnings.append(
                     f"The table of {model._meta.label} has row security, which the model does not "
@@ -127,10 +146,16 @@ class _Surveyor:
                 )
             else:
                 open_tables.append(relation)
+        closed += self.partitions.closed(self.relations)
+        for name, table in self.partitions.foreign(self.relations):
+            self.warnings.append(
+                f"The table {name!r} is a partition of {table!r} and is not {self.owner!r}'s, so "
+                "its privileges are left as they are. Make it the owner's: ALTER TABLE .. OWNER TO."
+            )
         framework_relations = tuple(
             found
             for table in sorted(framework.names)
-            if (found := self._find(Table(table))) is not None and found.mine
+            if (found := self._find(Table.of(table))) is not None and found.mine
         )
         used = (*open_tables, *framework_relations, *(one.relation for one in protected))
         return Survey(
@@ -139,7 +164,7 @@ class _Surveyor:
                 readable=tuple(
                     (found, tuple(sorted(columns)))
                     for table, columns in sorted(framework.readable.items())
-                    if (found := self._find(Table(table))) is not None and found.mine
+                    if (found := self._find(Table.of(table))) is not None and found.mine
                 ),
                 framework=framework_relations,
                 open=tuple(open_tables),
@@ -161,9 +186,10 @@ class _Surveyor:
     def _made(self) -> Iterator[Definition]:
         """What the policies of each declared model were made of, if they are still so."""
         for model, relation in self._existing():
-            found = self.marks.get((relation.table.schema, relation.table.name))
+            found = self.marks.get(_key(relation))
             if found is not None and found.made_of is not None:
                 yield Definition(f"policies of {model._meta.label}", found.made_of)
+            yield from self.partitions.made(_key(relation), model._meta.label)
 
     def _existing(self) -> Iterator[tuple[type[Model], Relation]]:
         for model in self.models:
@@ -182,7 +208,13 @@ class _Surveyor:
         return found[0] if found else None
 
     def _is_in_force(self, model: type[Model], relation: Relation, declared: RowSecurity) -> bool:
-        found = self.marks.get((relation.table.schema, relation.table.name), catalog.Declared())
+        found = self.marks.get(_key(relation), catalog.Declared())
+        if relation.is_view:
+            self.warnings.append(
+                f"{model._meta.label} declares RowSecurity, but is a view, which cannot have it: "
+                "only the owner may use it. Declare it on the tables that the view reads."
+            )
+            return False
         if found.rogue:
             self.warnings.append(
                 f"The table of {model._meta.label} has policies that its RowSecurity does not "
@@ -190,8 +222,8 @@ class _Surveyor:
                 "them, or drop them."
             )
             return False
-        kept = kept_columns(model, declared.columns)
-        missing = {column for columns in kept.values() for column in columns}
+        named = kept_columns(model, declared.columns)
+        missing = {kept(column) for columns in named.values() for column in columns}
         missing -= set(relation.columns)
         if missing:
             # Under its old name such a column would be everybody's to read.
@@ -200,8 +232,10 @@ class _Surveyor:
                 f"have: {', '.join(sorted(missing))}. Only the owner may use it. Run migrate."
             )
             return False
-        if found.marks == {declared.mark} or model._meta.auto_created:
-            # The table of a many-to-many field has no migration: sync writes its policies.
+        # No migration is made for an unmanaged model, nor for the table of a many-to-many
+        # field, so it is sync that writes their policies.
+        by_sync = not model._meta.managed or model._meta.auto_created
+        if found.marks == {declared.mark} or by_sync:
             return True
         self.warnings.append(
             f"The policies of {model._meta.label} in the database are not those of its "
@@ -216,7 +250,8 @@ class _Surveyor:
         for table, (columns, roles) in self._reads(relation, made):
             _refuse_unreadable(model, table.name, columns)
             refuse_hidden(model, {table.name: columns}, self.models)
-            reads.append((table, tuple(sorted(columns)), tuple(sorted(roles))))
+            names = tuple(sorted(map(kept, columns)))
+            reads.append((table, names, tuple(sorted(roles))))
         return Protection(
             relation=relation,
             permissions={permission(model, command): command for command in Command},
@@ -229,14 +264,14 @@ class _Surveyor:
             groups=frozenset(one.name for one in arms.named if isinstance(one, Group)),
             views=tuple(sorted(made.views)),
             reads=tuple(reads),
-            key_column=str(model._meta.pk.column),
+            key_columns=key_columns(model),
             readers=tuple(
                 (reader.name, reader.arguments, tuple(sorted(roles)))
                 for reader, roles in sorted(made.readers.items(), key=lambda one: one[0].name)
             ),
             columns={
                 command: {
-                    column: tuple(role_of(target, self.names) for target in targets)
+                    kept(column): tuple(role_of(target, self.names) for target in targets)
                     for column, targets in columns.items()
                 }
                 for command, columns in kept_columns(model, arms.columns).items()
@@ -248,7 +283,7 @@ class _Surveyor:
     ) -> Iterator[tuple[Table, tuple[set[str], set[str]]]]:
         """The other tables that the policies of one read, with columns and roles."""
         for name, read in sorted(made.reads.items()):
-            other = self._find(Table(name))
+            other = self._find(Table.of(name))
             if other is not None:
                 yield other.table, read
         if made.has_raw_sql:
@@ -264,7 +299,7 @@ class _Surveyor:
         if made.key_kind is None:
             return
         sources = grant_sources(model)
-        if any(self._find(Table(source.table)) is None for source in sources.values()):
+        if any(self._find(Table.of(source.table)) is None for source in sources.values()):
             return
         content_type = self.content_types.get(_content_type_key(model))
         if content_type is None:
@@ -295,6 +330,11 @@ class _Surveyor:
         for content_type, codename, pk in rows.values_list("content_type_id", "codename", "pk"):
             found[content_type][codename] = pk
         return found
+
+
+def _key(relation: Relation) -> tuple[str, str]:
+    """Schema and name of a table."""
+    return relation.table.schema, relation.table.name
 
 
 def _content_type_key(model: type[Model]) -> tuple[str, str]:

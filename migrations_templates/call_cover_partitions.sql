@@ -1,0 +1,1 @@
+SELECT rls_perms.cover_partitions({table});
