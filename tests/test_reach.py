@@ -164,6 +164,24 @@ def test_a_row_that_the_asker_does_not_see_is_none_for_a_condition(shelf):
         assert seen(shelf.reader, Book) == {shelf.mine.pk}
 
 
+@pytest.mark.parametrize("key", ["id", "pk"])
+def test_asking_for_the_key_of_a_row_behind_a_relation_asks_for_the_row(shelf, key):
+    is_there = policy("with publisher", using=Q(**{f"publisher__{key}__isnull": False}))
+    shown = policy("open", using=Q(is_open=True))
+    with declared((Book, [is_there]), (Publisher, [shown])):
+        assert seen(shelf.reader, Book) == {shelf.mine.pk}
+    is_not_there = policy("without", using=Q(**{f"publisher__{key}__isnull": True}))
+    with declared((Book, [is_not_there]), (Publisher, [shown])):
+        assert seen(shelf.reader, Book) == {shelf.yours.pk}
+
+
+def test_asking_for_the_key_itself_asks_for_no_row(shelf):
+    has_key = policy("with key", using=Q(publisher__isnull=False))
+    shown = policy("open", using=Q(is_open=True))
+    with declared((Book, [has_key]), (Publisher, [shown])):
+        assert seen(shelf.reader, Book) == {shelf.mine.pk, shelf.yours.pk}
+
+
 def test_a_trusted_condition_reads_what_the_asker_does_not_see(shelf):
     by_publisher = policy("ranked", using=Q(publisher__rank__gte=1), trusted=True)
     shown = policy("open", using=Q(is_open=True))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
-from django.db.models import Model, OuterRef, Q, QuerySet
+from django.db.models import ForeignKey, Model, OuterRef, Q, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import ResolvedOuterRef
 from django.db.models.fields.reverse_related import ForeignObjectRel
@@ -33,7 +33,7 @@ def parse(condition: Q, model: type[Model], *, keys: bool = True) -> Condition:
     ConfigurationError for what a policy cannot say, with the name of the field.
     """
     try:
-        return _split(condition, model, keys)
+        return _split(_crossing(condition, model), model, keys)
     except (FieldError, FieldDoesNotExist, LookupError, ValidationError) as error:
         raise _refused(model, condition, error) from error
     except (TypeError, ValueError) as error:
@@ -44,6 +44,50 @@ def parse(condition: Q, model: type[Model], *, keys: bool = True) -> Condition:
 def _refused(model: type[Model], condition: Q, error: Exception) -> ConfigurationError:
     said = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
     return ConfigurationError(f"{model._meta.label} has a wrong condition, {condition!r}: {said}")
+
+
+def _crossing(condition: Q, model: type[Model]) -> Q:
+    """
+    *condition* with ``document__id__isnull`` asking for the document.
+
+    Django takes the foreign key for an answer, since where there is a key there is a row.
+    But the asker may not see that row, and whoever writes this asks for it.
+    """
+    children = [
+        _crossing(child, model) if isinstance(child, Q) else _crossing_leaf(child, model)
+        for child in condition.children
+    ]
+    return Q.create(children, connector=condition.connector, negated=condition.negated)
+
+
+def _crossing_leaf(child: Any, model: type[Model]) -> Any:
+    if not isinstance(child, tuple) or not child[0].endswith(f"{LOOKUP_SEP}isnull"):
+        return child
+    lookup, is_null = child
+    *path, name, _ = lookup.split(LOOKUP_SEP)
+    relation = _relation(path, model)
+    if relation is None:
+        return child
+    target = relation.target_field
+    if name not in ("pk", target.name, target.attname) or (name == "pk" and not target.primary_key):
+        return child
+    reference = OuterRef(LOOKUP_SEP.join([*path[:-1], relation.attname]))
+    there = Q(Exists(relation.related_model._meta.label, Q((target.attname, reference))))
+    return ~there if is_null else there
+
+
+def _relation(path: list[str], model: type[Model]) -> Any:
+    """The foreign key that *path* ends with; None for another field, or a path to none."""
+    field: Any = None
+    for name in path:
+        try:
+            field = model._meta.get_field(name)
+        except FieldDoesNotExist:
+            return None
+        if not field.is_relation or field.related_model is None:
+            return None
+        model = field.related_model
+    return field if isinstance(field, ForeignKey) else None
 
 
 def _split(condition: Q, model: type[Model], keys: bool) -> Condition:
