@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import DataError
 from django.db.models import Model, Q
 
-from rls_perms.conditions import parse
+from rls_perms.conditions import Condition, parse
 from rls_perms.exceptions import ConfigurationError
 from rls_perms.identifiers import kept, shortened
 from rls_perms.keywords import FIXED_ROLES, SHOWING, Command, RoleKind
@@ -144,7 +144,7 @@ class Compiler:
         found: dict[Reader, set[str]] = {}
         for asked in self.reach.asked():
             text = self._text()
-            text.of(asked.condition, self.reach.as_owner(asked.trusted))
+            self._write(text, asked.condition, asked.source, trusted=asked.trusted)
             for reader in text.readers.values():
                 found.setdefault(reader, set()).update(self._asking(asked))
         return found
@@ -253,13 +253,16 @@ class Compiler:
     def _sql(self, condition: Q | None, arm: Arm) -> str:
         if condition is None:
             return TRUE
+        parsed = parse(condition, self.model)
+        return self._write(self._text(), parsed, condition, trusted=arm.trusted)
+
+    def _write(self, text: Text, condition: Condition, source: Q, *, trusted: bool) -> str:
         try:
-            parsed = parse(condition, self.model)
-            return self._text().of(parsed, self.reach.as_owner(arm.trusted))
+            return text.of(condition, self.reach.as_owner(trusted))
         except REFUSED as error:
             raise ConfigurationError(
                 f"A policy of {self.model._meta.label} has a value that cannot be written: "
-                f"{_said(error)}. Correct {condition!r} and run makemigrations."
+                f"{_said(error)}. Correct {source!r} and run makemigrations."
             ) from error
 
     def _bound(self) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ class Asked:
     """One condition of a declaration."""
 
     condition: Condition
+    #: As it is declared.
+    source: Q
     #: Of which command; None for the tenant's, which is part of all.
     command: Command | None
     #: Who asks; None for everybody whom the declaration lets through, and superusers.
@@ -40,19 +42,21 @@ class Reach:
     def tenant_condition(self) -> Condition:
         """What every row of the tenant of the context fulfils."""
         # So many rows of another table are the tenant's that their keys make no short list.
-        wanted = Q() if self.tenant is None else Q(**{self.tenant: CurrentTenant()})
-        return parse(wanted, self.model, keys=False)
+        return parse(self._of_tenant(), self.model, keys=False)
+
+    def _of_tenant(self) -> Q:
+        return Q() if self.tenant is None else Q(**{self.tenant: CurrentTenant()})
 
     def asked(self) -> Iterator[Asked]:
         """Every condition, as often as policies have it."""
-        yield Asked(self.tenant_condition(), None, None, False)
+        yield Asked(self.tenant_condition(), self._of_tenant(), None, None, False)
         for arm in (*self.arms.permissive, *self.arms.restrictive):
             # What is shared is part of the floor, which is for everybody.
             targets = None if arm.shared else arm.targets
             for condition in (arm.using, arm.check):
                 if condition is not None:
                     parsed = parse(condition, self.model)
-                    yield Asked(parsed, arm.command, targets, arm.trusted)
+                    yield Asked(parsed, condition, arm.command, targets, arm.trusted)
 
     def as_owner(self, trusted: bool) -> Callable[[Leaf], bool]:
         """
