@@ -126,8 +126,7 @@ class RowSecurity(BaseConstraint):
         """Drop the policies. Row security stays on, so that no row is shown to anybody."""
         if not is_ours(schema_editor.connection):
             return None
-        table = table_of(model)
-        return as_text(joined([text.drop_policies(table), text.forget_triggers(table)], "\n"))
+        return as_text(text.clear_table(table_of(model), ()))
 
     def validate(
         self,
@@ -191,7 +190,8 @@ class RowSecurity(BaseConstraint):
                 for name, mark in roles_named(compiler.arms, model, compiler.names).items()
             ),
             text.enable_row_security(table),
-            text.drop_policies(table),
+            # A table that was renamed has a function and views of the old name.
+            text.clear_table(table, [text.new_row_function(table), *compiler.views()]),
             *(empty_view(view, key_kind(model, compiler.connection)) for view in compiler.views()),
             *(text.create_policy(spec, table, self.mark) for spec in compiler.specs()),
             text.remember_new_rows(table, compiler.key.column, compiler.setting, unbound),
