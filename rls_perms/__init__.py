@@ -4,7 +4,8 @@ from rls_perms.context import Context, current_context
 from rls_perms.exceptions import NoContext, PermissionDenied
 from rls_perms.expressions import CurrentTenant, CurrentUser
 from rls_perms.keywords import Command
-from rls_perms.policies import ObjectPermissions, OwnerPolicy, Policy, RowSecurity
+from rls_perms.operations import AddRowSecurity, RemoveRowSecurity
+from rls_perms.policies import ObjectPermissions, OwnerPolicy, Policy, RowSecurity, protect
 from rls_perms.session import as_role, as_system, as_tenant, as_user
 from rls_perms.targets import ANONYMOUS, EVERYONE, SYSTEM, Group, Permission, Role
 
@@ -23,6 +24,7 @@ __all__ = [
     "SELECT",
     "SYSTEM",
     "UPDATE",
+    "AddRowSecurity",
     "Context",
     "CurrentTenant",
     "CurrentUser",
@@ -33,6 +35,7 @@ __all__ = [
     "Permission",
     "PermissionDenied",
     "Policy",
+    "RemoveRowSecurity",
     "Role",
     "RowSecurity",
     "as_role",
@@ -40,4 +43,5 @@ __all__ = [
     "as_tenant",
     "as_user",
     "current_context",
+    "protect",
 ]

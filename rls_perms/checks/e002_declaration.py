@@ -12,12 +12,15 @@ from rls_perms.exceptions import ConfigurationError
 from rls_perms.expressions import tenant_model_key
 from rls_perms.framework import framework_tables
 from rls_perms.policies import RowSecurity
+from rls_perms.policies.constraint import declaration
 
 
 def check(**options: Any) -> Iterator[Error]:
     """One declaration a model, of names that exist, on a table that is not the framework's."""
     for model in apps.get_models():
         declared = [one for one in model._meta.constraints if isinstance(one, RowSecurity)]
+        if not declared and (found := declaration(model)) is not None:
+            declared = [found]  # by protect()
         if not declared:
             continue
         problem = _problem(model, declared)

@@ -2,5 +2,6 @@
 
 from rls_perms.policies.constraint import RowSecurity
 from rls_perms.policies.declared import ObjectPermissions, OwnerPolicy, Policy
+from rls_perms.policies.protected import protect
 
-__all__ = ["ObjectPermissions", "OwnerPolicy", "Policy", "RowSecurity"]
+__all__ = ["ObjectPermissions", "OwnerPolicy", "Policy", "RowSecurity", "protect"]

@@ -247,8 +247,13 @@ class Compiler:
 
 
 def table_of(model: type[Model]) -> Table:
-    """The table of *model*; its db_table may say a schema, as in ``audit"."entry``."""
-    name = model._meta.db_table.strip('"')
+    """The table of *model*."""
+    return table_named(model._meta.db_table)
+
+
+def table_named(db_table: str) -> Table:
+    """The table of that ``db_table``, which may say a schema, as in ``audit"."entry``."""
+    name = db_table.strip('"')
     schema, dot, table = name.partition('"."')
     return Table(table, schema) if dot else Table(name)
 

@@ -19,6 +19,7 @@ from rls_perms.keywords import RoleKind
 from rls_perms.policies.arms import Arms, arms
 from rls_perms.policies.compile import Compiler, key_kind, roles_named, table_of
 from rls_perms.policies.declared import ObjectPermissions, Policy
+from rls_perms.policies.protected import protected
 from rls_perms.roles import RoleNames
 from rls_perms.state import Definition
 from rls_perms.statements import row_security as text
@@ -238,8 +239,8 @@ def is_ours(connection: "BaseDatabaseWrapper") -> bool:
 
 
 def declaration(model: type[Model]) -> RowSecurity | None:
-    """The declaration of *model* itself, None if it has none."""
+    """The declaration of *model* itself, in its Meta or by ``protect``; None if it has none."""
     for constraint in model._meta.constraints:
         if isinstance(constraint, RowSecurity):
             return constraint
-    return None
+    return protected(model)

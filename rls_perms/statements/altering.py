@@ -10,9 +10,7 @@ from rls_perms.statements.row_security import Table
 
 def lay_policies_aside(table: Table, column: str) -> sql.Composed:
     """Take the policies down that use *column*, until ``put_policies_back``."""
-    return template(
-        "call_lay_policies_aside", table=table.value(), column=sql.Literal(column)
-    )
+    return template("call_lay_policies_aside", table=table.value(), column=sql.Literal(column))
 
 
 def put_policies_back() -> sql.Composed:

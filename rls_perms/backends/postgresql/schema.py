@@ -65,9 +65,7 @@ class KeepsPolicies(Editor):
                 self._call(altering.put_policies_back())
                 self._laid_aside = False
 
-    def _alter_column_type_sql(
-        self, model: Any, old_field: Any, new_field: Any, *rest: Any
-    ) -> Any:
+    def _alter_column_type_sql(self, model: Any, old_field: Any, new_field: Any, *rest: Any) -> Any:
         # Asked for right before the column is altered, and after it was renamed.
         if self._keeps:
             self._call(altering.lay_policies_aside(table_of(model), new_field.column))
@@ -100,7 +98,7 @@ class KeepsPolicies(Editor):
     # How
 
     def _call(self, statement: Any) -> None:
-        self.execute(as_text(statement), None)  # type: ignore[arg-type]
+        self.execute(as_text(statement), None)
 
     def _in_one_transaction(self) -> Any:
         if self.collect_sql:
