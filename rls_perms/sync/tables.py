@@ -216,17 +216,15 @@ class _Surveyor:
 
     def _can_be_made(self, model: type[Model], declared: RowSecurity, made: Compiled) -> bool:
         """Whether all that the policies read is there, by the names that the models have now."""
-        wanted = {
-            (table, column) for table, (columns, _) in made.reads.items() for column in columns
-        }
-        wanted |= {(table, None) for table in made.reads}
-        wanted |= {(model._meta.db_table, model._meta.pk.column)}
+        wanted: set[tuple[str, str | None]] = {(model._meta.db_table, str(model._meta.pk.column))}
+        for table, (columns, _) in made.reads.items():
+            wanted |= {(table, None), *((table, column) for column in columns)}
         key = (model._meta.app_label, str(model._meta.model_name))
         for app_label, name, field in fields_read(declared, key, self.project_state):
             known = apps.get_model(app_label, name)
             if not known._meta.proxy and not known._meta.swapped:
-                column = getattr(known._meta.get_field(field), "column", None)
-                wanted.add((known._meta.db_table, column and str(column)))
+                column: str | None = getattr(known._meta.get_field(field), "column", None)
+                wanted.add((known._meta.db_table, column))
         missing = sorted(
             table if column is None else f"{table}.{column}"
             for table, column in wanted
