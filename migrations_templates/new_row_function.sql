@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION rls_perms.{function}() RETURNS trigger
 LANGUAGE plpgsql
 AS $function$
 BEGIN
-    PERFORM pg_catalog.set_config({setting}, NEW.{key}::text, true);
+    PERFORM pg_catalog.set_config({setting}, NEW.{key}::pg_catalog.text, true);
     RETURN NEW;
 END
 $function$;

@@ -27,7 +27,7 @@ class _OnModel(Operation):
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         args = [self.app_label, self.model_name, self.declaration]
-        return f"rls_perms.{type(self).__name__}", args, {}
+        return type(self).__name__, args, {}
 
     def state_forwards(self, app_label: str, state: Any) -> None:
         """Nothing: the model's own app would take a change of it for one of its own."""
@@ -79,6 +79,8 @@ class AddRowSecurity(_OnModel):
     with ``protect("app_label.Model", RowSecurity(...))`` in your models.
     """
 
+    # What a migration names is public: rls_perms.AddRowSecurity, as rls_perms.RowSecurity.
+    __module__ = "rls_perms"
     category = OperationCategory.ADDITION
 
     def database_forwards(
@@ -106,6 +108,7 @@ class RemoveRowSecurity(_OnModel):
     Row security stays on: until the model is declared otherwise, nobody but the owner uses it.
     """
 
+    __module__ = "rls_perms"
     category = OperationCategory.REMOVAL
 
     def database_forwards(

@@ -40,9 +40,7 @@ class Evolving:
     @property
     def targets(self) -> str:
         """The last migration of each app in the first state."""
-        return json.dumps(
-            [[app, max(self._migrations(self.base / app))] for app in APPS]
-        )
+        return json.dumps([[app, max(self._migrations(self.base / app))] for app in APPS])
 
     def stage(self, *arguments: str, fresh: bool = False) -> dict:
         done = self.run(*arguments, fresh=fresh)

@@ -121,10 +121,13 @@ def test_in_a_migration_that_is_not_atomic_nothing_is_changed_either(policies, d
     ):
         alter(editor, Document, "is_public", models.CharField(max_length=5))
 
-    assert deployment.value(
-        "SELECT data_type FROM information_schema.columns"
-        " WHERE table_name = 'office_document' AND column_name = 'is_public'"
-    ) == "boolean"
+    assert (
+        deployment.value(
+            "SELECT data_type FROM information_schema.columns"
+            " WHERE table_name = 'office_document' AND column_name = 'is_public'"
+        )
+        == "boolean"
+    )
     assert deployment.value("SELECT count(*) FROM rls_perms.laid_aside") == 0
 
 
@@ -167,8 +170,7 @@ def test_what_sqlmigrate_shows_calls_the_same_functions(policies):
         'ALTER TABLE "office_document" ALTER COLUMN "is_public" TYPE varchar(5)'
         ' USING "is_public"::varchar(5);',
         "SELECT rls_perms.put_policies_back();",
-        "SELECT rls_perms.release_column("
-        "'\"office_project\"'::pg_catalog.regclass, 'owner_id');",
+        "SELECT rls_perms.release_column('\"office_project\"'::pg_catalog.regclass, 'owner_id');",
         *[one for one in editor.collected_sql if "SET CONSTRAINTS" in one],
         *[one for one in editor.collected_sql if "DROP COLUMN" in one],
     ]
@@ -188,55 +190,58 @@ def test_another_alias_sends_nothing_of_ours(policies, monkeypatch):
 # A drop
 
 
-def test_a_column_that_a_policy_of_its_table_uses_is_not_dropped(policies):
+def refused(model, name=None, *, after=()):
+    """What is said to the removal of *model*, or of its field *name*, *after* statements."""
     with pytest.raises(PolicyInTheWay) as raised, undone() as editor:
-        editor.remove_field(Document, Document._meta.get_field("closed"))
+        _drop(editor, model, name, after)
+    return str(raised.value)
 
-    said = str(raised.value)
+
+def _drop(editor, model, name, after):
+    for statement in after:
+        editor.execute(statement, None)
+    if name is None:
+        editor.delete_model(model)
+    else:
+        editor.remove_field(model, model._meta.get_field(name))
+
+
+def test_a_column_that_a_policy_of_its_table_uses_is_not_dropped(policies):
+    said = refused(Document, "closed")
+
     assert said.startswith("office.Document.closed cannot be removed: it would take policies along")
     assert "'open only update' of office.Document" in said
     assert "Write migrations.RemoveConstraint('document', 'office_document_rls')" in said
 
 
 def test_a_table_that_policies_of_other_models_read_is_not_dropped(policies):
-    with pytest.raises(PolicyInTheWay) as raised, undone() as editor:
-        editor.execute(BY_HAND, None)
-        editor.delete_model(Tenant)
+    said = refused(Tenant, after=[BY_HAND])
 
-    said = str(raised.value)
     assert said.startswith("office.Tenant cannot be removed: it would take policies along")
     assert "'by hand' of office.Ticket" in said
 
 
 def test_a_column_that_policies_of_other_models_read_is_not_dropped(policies):
-    with pytest.raises(PolicyInTheWay, match="'by hand' of office.Ticket"), undone() as editor:
-        editor.execute(BY_HAND, None)
-        editor.remove_field(Tenant, Tenant._meta.get_field("name"))
+    assert "'by hand' of office.Ticket" in refused(Tenant, "name", after=[BY_HAND])
 
 
 def test_a_policy_that_reads_a_table_through_a_view_counts(policies):
-    with pytest.raises(PolicyInTheWay, match="'by view' of office.Ticket"), undone() as editor:
-        editor.execute("CREATE VIEW names AS SELECT name FROM office_tenant", None)
-        editor.execute(
-            'CREATE POLICY "by view" ON office_ticket USING (title IN (SELECT name FROM names))',
-            None,
-        )
-        editor.remove_field(Tenant, Tenant._meta.get_field("name"))
+    view = "CREATE VIEW names AS SELECT name FROM office_tenant"
+    policy = 'CREATE POLICY "by view" ON office_ticket USING (title IN (SELECT name FROM names))'
+
+    assert "'by view' of office.Ticket" in refused(Tenant, "name", after=[view, policy])
 
 
 def test_a_policy_that_calls_a_function_with_a_body_that_reads_a_table_counts(policies):
-    with pytest.raises(PolicyInTheWay, match="'by function' of office.Ticket"), undone() as editor:
-        editor.execute(
-            "CREATE FUNCTION names() RETURNS SETOF text BEGIN ATOMIC"
-            " SELECT name FROM office_tenant; END",
-            None,
-        )
-        editor.execute(
-            'CREATE POLICY "by function" ON office_ticket'
-            " USING (title IN (SELECT n FROM names() AS n))",
-            None,
-        )
-        editor.remove_field(Tenant, Tenant._meta.get_field("name"))
+    function = (
+        "CREATE FUNCTION names() RETURNS SETOF text BEGIN ATOMIC"
+        " SELECT name FROM office_tenant; END"
+    )
+    policy = (
+        'CREATE POLICY "by function" ON office_ticket USING (title IN (SELECT n FROM names() AS n))'
+    )
+
+    assert "'by function' of office.Ticket" in refused(Tenant, "name", after=[function, policy])
 
 
 def test_a_table_goes_with_its_policies_its_function_and_its_views(policies):
@@ -287,7 +292,9 @@ def test_parts_of_a_renamed_tables_old_name_go_at_the_next_sync(deployment):
     Document._meta.db_table = "office_document"
     sync_pg_roles()
 
-    assert [name.replace("paper", "document") for (name,) in renamed] == [name for (name,) in before]
+    assert [name.replace("paper", "document") for (name,) in renamed] == [
+        name for (name,) in before
+    ]
     assert deployment.rows(parts) == before
 
 

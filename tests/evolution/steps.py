@@ -85,7 +85,9 @@ def seen(connection):
                 ).fetchall()
         except psycopg.Error as error:
             found[table] = None
-            if not isinstance(error, (psycopg.errors.LockNotAvailable, psycopg.errors.InsufficientPrivilege)):
+            if not isinstance(
+                error, (psycopg.errors.LockNotAvailable, psycopg.errors.InsufficientPrivilege)
+            ):
                 found[table] = f"{type(error).__name__}: {error}"
         else:
             found[table] = sorted({title for (title,) in rows if title})
@@ -147,7 +149,7 @@ def state():
         call_command("sync_pg_roles", check=True, stdout=pending, stderr=io.StringIO())
     except SystemExit:
         pass
-    except Exception as error:  # noqa: BLE001 - it is reported
+    except Exception as error:  # it is reported
         pending.write(f"{type(error).__name__}: {error}")
     with login() as connection:
         rows = seen(connection)
@@ -165,7 +167,9 @@ def migrate_step_by_step(targets, *, back=False):
             if backwards:
                 before = [
                     one.key
-                    for one in MigrationExecutor(connections["owner"]).loader.graph.node_map[target].parents
+                    for one in MigrationExecutor(connections["owner"])
+                    .loader.graph.node_map[target]
+                    .parents
                     if one.key[0] == migration.app_label
                 ]
                 name = before[0][1] if before else "zero"
@@ -224,7 +228,9 @@ def forward(make):
 
 
 def backward(targets):
-    moments, migrations = migrate_step_by_step([tuple(one) for one in json.loads(targets)], back=True)
+    moments, migrations = migrate_step_by_step(
+        [tuple(one) for one in json.loads(targets)], back=True
+    )
     return {"moments": moments, "migrations": migrations}
 
 
