@@ -424,6 +424,6 @@ def test_a_squashed_migration_makes_the_same_policies(changing):
 
     fresh = changing.stage("fresh", fresh=True)
 
-    assert "squashed" in changing.last("work").stem
+    assert list((changing.folder / "work" / "migrations").glob("0001_initial_squashed_*.py"))
     assert fresh["policies"] == forward["policies"]
     assert fresh["parts"] == forward["parts"]
