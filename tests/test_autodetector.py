@@ -2,6 +2,7 @@
 
 import pytest
 from django.conf import settings
+from django.core.checks import run_checks
 from django.core.management import get_commands
 from django.db import models
 from django.db.migrations.autodetector import MigrationAutodetector as DjangoAutodetector
@@ -185,8 +186,9 @@ def test_a_condition_on_the_user_depends_on_the_model_that_settings_name():
     assert settings.AUTH_USER_MODEL == "office.User"
 
 
-def test_the_command_is_ours():
-    assert get_commands()["makemigrations"] == "rls_perms"
+def test_both_commands_have_it_as_djangos_check_asks():
+    assert {get_commands()[name] for name in ("makemigrations", "migrate")} == {"rls_perms"}
+    assert [one.id for one in run_checks(tags=["commands"])] == []
 
 
 # What a declaration reads
