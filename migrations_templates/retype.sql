@@ -13,7 +13,7 @@ BEGIN
     END IF;
     PERFORM rls_perms.lay_aside(ARRAY(SELECT rls_perms.policies_using('pg_proc', present, 0)));
     FOR one IN
-        SELECT DISTINCT made.oid::regclass AS name,
+        SELECT DISTINCT made.oid AS view,
                format_type(attribute.atttypid, attribute.atttypmod) AS type
           FROM pg_depend AS dependency
           JOIN pg_rewrite AS rule ON rule.oid = dependency.objid
@@ -28,9 +28,9 @@ BEGIN
         EXECUTE format(
             'CREATE OR REPLACE VIEW %s WITH (security_barrier) AS '
             'SELECT NULL::%s AS object_id WHERE false',
-            one.name, one.type
+            one.view::regclass, one.type
         );
-        EXECUTE format('COMMENT ON VIEW %s IS %L', one.name, '');
+        EXECUTE format('COMMENT ON VIEW %s IS %L', one.view::regclass, '');
     END LOOP;
     EXECUTE format('DROP FUNCTION %s', present::regprocedure);
 END

@@ -402,5 +402,6 @@ def test_the_text_of_the_functions_quotes_every_name_that_it_executes(deployment
     assert executed
     assert all(text.lstrip().startswith("format(") for text in executed)
     assert not [text for text in executed if "||" in text]
-    # A regclass quotes itself.
-    assert not [text for text in executed if "%s" in text and "target" not in text]
+    # A regclass and a regprocedure quote themselves.
+    quoted = re.compile("target|::regclass|::regprocedure")
+    assert not [text for text in executed if "%s" in text and not quoted.search(text)]
