@@ -1,1 +1,1 @@
-PERFORM pg_catalog.set_config({setting}, NEW.{column}::text, true);
+PERFORM pg_catalog.set_config({setting}, NEW.{column}::pg_catalog.text, true);

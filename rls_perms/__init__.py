@@ -4,12 +4,14 @@ from rls_perms.context import Context, current_context
 from rls_perms.exceptions import NoContext, PermissionDenied
 from rls_perms.expressions import CurrentTenant, CurrentUser, Exists, Setting
 from rls_perms.keywords import Command
+from rls_perms.operations import AddRowSecurity, RemoveRowSecurity
 from rls_perms.policies import (
     ColumnPermissions,
     ObjectPermissions,
     OwnerPolicy,
     Policy,
     RowSecurity,
+    protect,
 )
 from rls_perms.session import as_role, as_system, as_tenant, as_user
 from rls_perms.targets import ANONYMOUS, EVERYONE, SYSTEM, Group, Permission, Role
@@ -29,6 +31,7 @@ __all__ = [
     "SELECT",
     "SYSTEM",
     "UPDATE",
+    "AddRowSecurity",
     "ColumnPermissions",
     "Context",
     "CurrentTenant",
@@ -41,6 +44,7 @@ __all__ = [
     "Permission",
     "PermissionDenied",
     "Policy",
+    "RemoveRowSecurity",
     "Role",
     "RowSecurity",
     "Setting",
@@ -49,4 +53,5 @@ __all__ = [
     "as_tenant",
     "as_user",
     "current_context",
+    "protect",
 ]

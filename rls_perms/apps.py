@@ -19,9 +19,11 @@ class RlsPermsConfig(AppConfig):
         from rls_perms.fields import guard_fields
         from rls_perms.loud import make_loud
         from rls_perms.policies.constraint import declaration
+        from rls_perms.policies.protected import check_protected
         from rls_perms.sync import migrating
 
         conf.check_models(conf.get_settings())
+        check_protected()
         pre_migrate.connect(migrating.before_migrate, dispatch_uid="rls_perms.before_migrate")
         post_migrate.connect(migrating.after_migrate, dispatch_uid="rls_perms.after_migrate")
         for check in all_checks():

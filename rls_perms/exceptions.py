@@ -38,6 +38,14 @@ class WrongCredentials(RlsPermsError, CommandError):
     """
 
 
+class PolicyInTheWay(RlsPermsError, CommandError):
+    """
+    A migration would lose a policy, or leave one that does not fit its column.
+
+    It is a ``CommandError``, so that ``migrate`` ends with its message alone.
+    """
+
+
 class NoContext(RlsPermsError):
     """Something needs to know as whom it runs, and no context says so."""
 

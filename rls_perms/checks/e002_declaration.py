@@ -15,7 +15,7 @@ from rls_perms.framework import framework_tables
 from rls_perms.policies import RowSecurity
 from rls_perms.policies.columns import kept_columns
 from rls_perms.policies.compile import refuse_composite_key
-from rls_perms.policies.constraint import ON_CONCRETE
+from rls_perms.policies.constraint import ON_CONCRETE, declaration
 from rls_perms.policies.hidden import refuse_hidden
 
 
@@ -23,6 +23,8 @@ def check(**options: Any) -> Iterator[Error]:
     """One declaration a model, of names that exist, on a table that is not the framework's."""
     for model in apps.get_models():
         declared = [one for one in model._meta.constraints if isinstance(one, RowSecurity)]
+        if not declared and (found := declaration(model)) is not None:
+            declared = [found]  # by protect()
         if not declared:
             continue
         problem = _problem(model, declared)

@@ -7,5 +7,13 @@ from rls_perms.policies.declared import (
     OwnerPolicy,
     Policy,
 )
+from rls_perms.policies.protected import protect
 
-__all__ = ["ColumnPermissions", "ObjectPermissions", "OwnerPolicy", "Policy", "RowSecurity"]
+__all__ = [
+    "ColumnPermissions",
+    "ObjectPermissions",
+    "OwnerPolicy",
+    "Policy",
+    "RowSecurity",
+    "protect",
+]

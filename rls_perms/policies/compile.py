@@ -307,7 +307,12 @@ def _said(error: Exception) -> str:
 
 def table_of(model: type[Model]) -> Table:
     """The table of *model*."""
-    return Table.of(model._meta.db_table)
+    return table_named(model._meta.db_table)
+
+
+def table_named(db_table: str) -> Table:
+    """The table of that ``db_table``, which may say a schema, as in ``audit"."entry``."""
+    return Table.of(db_table)
 
 
 def key_columns(model: type[Model]) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from rls_perms.policies.compile import (
     table_of,
 )
 from rls_perms.policies.declared import ColumnPermissions, ObjectPermissions, Policy
+from rls_perms.policies.protected import protected
 from rls_perms.policies.reach import Reach
 from rls_perms.roles import RoleNames
 from rls_perms.state import Definition
@@ -143,8 +144,7 @@ class RowSecurity(BaseConstraint):
         """Drop the policies. Row security stays on, so that no row is shown to anybody."""
         if not is_ours(schema_editor.connection):
             return None
-        table = table_of(model)
-        return as_text(joined([text.drop_policies(table), text.forget_triggers(table)], "\n"))
+        return as_text(text.clear_table(table_of(model), ()))
 
     def validate(
         self,
@@ -216,7 +216,8 @@ class RowSecurity(BaseConstraint):
             ),
             text.enable_row_security(table),
             text.cover_partitions(table),
-            text.drop_policies(table),
+            # A table that was renamed has a function and views of the old name.
+            text.clear_table(table, [text.new_row_function(table), *compiler.views()]),
             *(empty_view(view, key_kind(model, compiler.connection)) for view in compiler.views()),
             *readers_sql(compiler.readers()),
             *(text.create_policy(spec, table, mark) for spec in compiler.specs()),
@@ -273,29 +274,33 @@ class _OfLinks(RowSecurity):
 
 def declaration(model: type[Model]) -> RowSecurity | None:
     """
-    The declaration of *model* itself, None if it has none.
+    The declaration of *model* itself, in its Meta or by ``protect``; None if it has none.
 
     A table that Django makes for a many-to-many field follows from those of its ends.
     """
     for constraint in model._meta.constraints:
         if isinstance(constraint, RowSecurity):
             return constraint
+    return protected(model) or _of_ends(model)
+
+
+def _of_ends(model: type[Model]) -> RowSecurity | None:
     ends = through.ends(model)
     if ends is None:
         return None
-    declared = {end.related_model: declaration(end.related_model) for end in ends}
-    protected = {one for one, found in declared.items() if found is not None}
-    if not protected:
+    found = {end.related_model: declaration(end.related_model) for end in ends}
+    declared = {one: its for one, its in found.items() if its is not None}
+    if not declared:
         return None
     tenants = [
-        f"{end.name}__{found.tenant}"
+        f"{end.name}__{declared[end.related_model].tenant}"
         for end in ends
-        if (found := declared[end.related_model]) is not None and found.tenant is not None
+        if end.related_model in declared and declared[end.related_model].tenant is not None
     ]
     return _OfLinks(
         name=f"{model._meta.app_label}_{model._meta.model_name}_rls",
         tenant=tenants[0] if tenants else None,
-        policies=through.policies(*ends, protected),
+        policies=through.policies(*ends, set(declared)),
     )
 
 

@@ -8,6 +8,7 @@ from rls_perms.grants import Membership
 from rls_perms.keywords import RoleKind
 from rls_perms.limits import ADVICE, MOST
 from rls_perms.roles import Mark, fixed_name
+from rls_perms.statements.altering import context_functions, put_policies_back
 from rls_perms.statements.changes import membership_options
 from rls_perms.statements.render import qualified, template
 
@@ -90,6 +91,19 @@ def functions(wanted: Installed) -> list[sql.Composed]:
     """Every function, in an order in which each finds what it needs."""
     prefix = sql.Literal(wanted.prefix)
     return [
+        # Here and not among the tables: an older installation lacks it.
+        template("create_laid_aside"),
+        template("create_laid_aside_reader"),
+        template("policies_using"),
+        template("lay_aside"),
+        template("lay_policies_aside"),
+        template("put_policies_back"),
+        template("retype"),
+        template("drop_policies"),
+        template("clear_table"),
+        template("release_column"),
+        template("release_table"),
+        *context_functions({"user_id": wanted.user_type, "tenant_id": wanted.tenant_type}),
         template(
             "user_id",
             type=sql.SQL(wanted.user_type),
@@ -101,6 +115,7 @@ def functions(wanted: Installed) -> list[sql.Composed]:
             setting=sql.Literal(f"{wanted.guc_prefix}.tenant_id"),
         ),
         template("setting", prefix=sql.Literal(f"{wanted.guc_prefix}.")),
+        put_policies_back(),
         _session_role(wanted),
         template(
             "make_session_role",
@@ -116,10 +131,8 @@ def functions(wanted: Installed) -> list[sql.Composed]:
             login_options=_options(inherit=False, set_role=True, version=wanted.server_version),
         ),
         template("named_role", prefix=prefix),
-        # Here and not among the tables: an older installation lacks it.
         template("create_role_setting"),
         template("role_settings"),
-        template("drop_policies"),
         template("cover_partitions"),
         template("close_table"),
         template("policy_digest"),

@@ -106,8 +106,10 @@ def create_policy(spec: PolicySpec, table: Table, comment: str) -> sql.Composed:
     )
 
 
-def drop_policies(table: Table) -> sql.Composed:
-    return template("call_drop_policies", table=table.value())
+def clear_table(table: Table, keep: Iterable[str]) -> sql.Composed:
+    """Drop policies, triggers, and functions and views made for *table* but those in *keep*."""
+    names = sql.SQL("ARRAY[{}]::text[]").format(literals(keep))
+    return template("call_clear_table", table=table.value(), keep=names)
 
 
 def close_table(table: Table, logins: Iterable[str]) -> sql.Composed:
@@ -148,12 +150,17 @@ def new_row_setting(prefix: str, table: Table) -> str:
     return f"{prefix}.new_{digest(as_text(table.identifier()), 16)}"
 
 
+def new_row_function(table: Table) -> str:
+    """The name of the trigger function of *table*, in the schema of the library."""
+    distinct = f"{table.schema}.{table.name}" if table.schema else None
+    return shortened(f"new_row_{table.name}", distinct=distinct)
+
+
 def remember_new_rows(
     table: Table, key: Sequence[KeyColumn], unbound: Iterable[str]
 ) -> sql.Composed:
     """The function and triggers that let a creator see a row in the statement that makes it."""
-    distinct = f"{table.schema}.{table.name}" if table.schema else None
-    function = sql.Identifier(shortened(f"new_row_{table.name}", distinct=distinct))
+    function = sql.Identifier(new_row_function(table))
     return (
         template(
             "new_row_function",
@@ -178,15 +185,6 @@ def _remembered(column: KeyColumn) -> sql.Composed:
         "new_row_column",
         setting=sql.Literal(column.setting),
         column=sql.Identifier(column.name),
-    )
-
-
-def forget_triggers(table: Table) -> sql.Composed:
-    return template(
-        "drop_new_row_triggers",
-        before=sql.Identifier(BEFORE_TRIGGER),
-        after=sql.Identifier(AFTER_TRIGGER),
-        table=table.identifier(),
     )
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.apps import AppConfig, apps
-from django.contrib.auth.management import create_permissions
+from django.contrib.auth import management as auth
 from django.core.management.base import CommandError
 from django.db import connections
 
@@ -40,10 +40,14 @@ def after_migrate(*, app_config: AppConfig, using: str, **options: Any) -> None:
     connection = connections[using]
     if app_config.label != _last() or not _concerns(connection):
         return
-    # Its own handler may come after this one; it makes what is missing, and nothing twice. The
-    # apps are those that are migrated: auth's tables may not be there yet.
+    # Auth's own handlers may come after this one; they make what is missing, and nothing twice.
+    # The apps are those that are migrated: auth's tables may not be there yet.
     migrated = options.get("apps", apps)
-    create_permissions(app_config, verbosity=0, interactive=False, using=using, apps=migrated)
+    # Since Django 6.1. First, as there: what is made under the new name stops a rename.
+    rename = getattr(auth, "rename_permissions_after_model_rename", None)
+    if rename is not None:
+        rename(app_config, verbosity=0, plan=options.get("plan"), using=using, apps=migrated)
+    auth.create_permissions(app_config, verbosity=0, interactive=False, using=using, apps=migrated)
     with _said_plainly():
         if connection.settings_dict.get(catalog.TEST_WATCHED):
             # After the flush that ends a TransactionTestCase, of which there may be many.

@@ -10,6 +10,7 @@ from django.apps import apps
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.migrations.state import ProjectState
 from django.db.models import Model
 from guardian.conf import settings as guardian_settings
 from guardian.ctypes import get_content_type
@@ -28,11 +29,14 @@ from rls_perms.policies.compile import (
     permission,
     permissions_asked,
     role_of,
+    table_named,
     table_of,
 )
 from rls_perms.policies.compiled import Compiled, compiled
 from rls_perms.policies.constraint import RowSecurity, declaration, protected_ends, role_names
 from rls_perms.policies.hidden import refuse_hidden
+from rls_perms.policies.protected import protected
+from rls_perms.policies.reads import fields_read
 from rls_perms.state import Definition
 from rls_perms.statements import grant_views as text
 from rls_perms.statements.grant_views import GrantTable
@@ -114,8 +118,11 @@ class _Surveyor:
                 policies |= set(self.partitions.wanted(_key(relation), model._meta.label))
                 if not self._is_in_force(model, relation, declared):
                     closed.append(relation)
+                    continue
+                made = compiled(model, declared, self.connection, self.owner)
+                if made.definition not in as_made and not self._can_be_made(model, declared, made):
+                    closed.append(relation)
                 else:
-                    made = compiled(model, declared, self.connection, self.owner)
                     protected.append(self._protection(model, declared.arms, made, relation))
                     views |= set(self._views(model, made))
                     policies.add(made.definition)
@@ -237,11 +244,47 @@ class _Surveyor:
         by_sync = not model._meta.managed or model._meta.auto_created
         if found.marks == {declared.mark} or by_sync:
             return True
+        advice = (
+            "Run makemigrations and migrate."
+            if protected(model) is None
+            else "Write a migration with AddRowSecurity (and RemoveRowSecurity, if it changed), "
+            "and run migrate."
+        )
         self.warnings.append(
             f"The policies of {model._meta.label} in the database are not those of its "
-            "RowSecurity: only the owner may use its table. Run makemigrations and migrate."
+            f"RowSecurity: only the owner may use its table. {advice}"
         )
         return False
+
+    def _can_be_made(self, model: type[Model], declared: RowSecurity, made: Compiled) -> bool:
+        """Whether all that the policies read is there, by the names that the models have now."""
+        table = model._meta.db_table
+        wanted: set[tuple[str, str | None]] = {(table, one) for one in key_columns(model)}
+        for other, (columns, _) in made.reads.items():
+            wanted |= {(other, None), *((other, column) for column in columns)}
+        key = (model._meta.app_label, str(model._meta.model_name))
+        for app_label, name, field in fields_read(declared, key, self.project_state):
+            known = apps.get_model(app_label, name)
+            if not known._meta.proxy and not known._meta.swapped:
+                column: str | None = getattr(known._meta.get_field(field), "column", None)
+                wanted.add((known._meta.db_table, column))
+        missing = sorted(
+            name if column is None else f"{name}.{column}"
+            for name, column in wanted
+            if (found := self._find(table_named(name))) is None
+            or (column is not None and kept(column) not in found.columns)
+        )
+        if missing:
+            self.warnings.append(
+                f"The policies of {model._meta.label} read {', '.join(missing)}, which the "
+                "database does not have: only the owner may use its table. Run migrate."
+            )
+        return not missing
+
+    @cached_property
+    def project_state(self) -> ProjectState:
+        """The models as the autodetector sees them."""
+        return ProjectState.from_apps(apps)
 
     def _protection(
         self, model: type[Model], arms: Arms, made: Compiled, relation: Relation

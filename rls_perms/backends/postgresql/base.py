@@ -25,6 +25,7 @@ from rls_perms.backends.postgresql.cursors import (
 from rls_perms.backends.postgresql.features import DatabaseFeatures
 from rls_perms.backends.postgresql.operations import DatabaseOperations
 from rls_perms.backends.postgresql.prefix import KEEP, LOGIN, Plain, Roles, Wanted
+from rls_perms.backends.postgresql.schema import DatabaseSchemaEditor
 from rls_perms.backends.postgresql.transport import RoleConnection
 from rls_perms.conf import get_settings
 from rls_perms.context import ClosedColumns, Entered, current
@@ -69,7 +70,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """Runs each statement as the role that it is meant for."""
 
     Database = _Driver("psycopg")
-    SchemaEditorClass = base.DatabaseWrapper.SchemaEditorClass
+    SchemaEditorClass = DatabaseSchemaEditor
     creation_class = DatabaseCreation
     features_class = DatabaseFeatures
     ops_class = DatabaseOperations

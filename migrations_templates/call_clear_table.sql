@@ -1,0 +1,1 @@
+SELECT rls_perms.clear_table({table}, {keep});

@@ -1,1 +1,0 @@
-SELECT rls_perms.drop_policies({table});

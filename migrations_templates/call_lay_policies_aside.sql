@@ -1,0 +1,1 @@
+SELECT rls_perms.lay_policies_aside({table}, {column});

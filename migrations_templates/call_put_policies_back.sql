@@ -1,0 +1,1 @@
+SELECT rls_perms.put_policies_back();

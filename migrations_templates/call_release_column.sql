@@ -1,0 +1,1 @@
+SELECT rls_perms.release_column({table}, {column});

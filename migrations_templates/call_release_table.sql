@@ -1,0 +1,1 @@
+SELECT rls_perms.release_table({table}, {along});

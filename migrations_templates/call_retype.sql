@@ -1,0 +1,1 @@
+SELECT rls_perms.retype({name}, {type});

@@ -1,0 +1,80 @@
+-- Take down every policy of the tables that these policies are on, permissive ones first: at
+-- no moment does a permissive policy stand without the restrictive ones beside it. The functions
+-- that read for them go along, since they use columns too.
+CREATE OR REPLACE FUNCTION rls_perms.lay_aside(policies oid[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    policy record;
+    reader record;
+BEGIN
+    INSERT INTO rls_perms.laid_aside_reader (signature, statements)
+    SELECT DISTINCT ON (made.oid)
+           made.oid::regprocedure::text,
+           ARRAY[
+               pg_get_functiondef(made.oid),
+               format('COMMENT ON FUNCTION %s IS %L', made.oid::regprocedure, 'rls_perms reader'),
+               format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', made.oid::regprocedure)
+           ] || ARRAY(
+               SELECT format('GRANT EXECUTE ON FUNCTION %s TO %I', made.oid::regprocedure, rolname)
+                 FROM aclexplode(made.proacl)
+                 JOIN pg_roles ON pg_roles.oid = grantee
+           )
+      FROM pg_policy
+      JOIN pg_depend
+        ON classid = 'pg_policy'::regclass
+       AND objid = pg_policy.oid
+       AND refclassid = 'pg_proc'::regclass
+      JOIN pg_proc AS made ON made.oid = refobjid
+     WHERE polrelid IN (SELECT polrelid FROM pg_policy WHERE oid = ANY (policies))
+       AND obj_description(made.oid, 'pg_proc') = 'rls_perms reader';
+    FOR policy IN
+        SELECT polrelid::regclass AS target, polname, polpermissive, polroles,
+               CASE polcmd
+                   WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE'
+                   WHEN 'd' THEN 'DELETE' ELSE 'ALL'
+               END AS command,
+               pg_get_expr(polqual, polrelid) AS using_text,
+               pg_get_expr(polwithcheck, polrelid) AS check_text,
+               obj_description(oid, 'pg_policy') AS comment
+          FROM pg_policy
+         WHERE polrelid IN (SELECT polrelid FROM pg_policy WHERE oid = ANY (policies))
+         ORDER BY polpermissive DESC, polname
+    LOOP
+        INSERT INTO rls_perms.laid_aside (target, name, permissive, clauses, comment)
+        VALUES (
+            policy.target,
+            policy.polname,
+            policy.polpermissive,
+            format(
+                'AS %s FOR %s TO %s%s%s',
+                CASE WHEN policy.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+                policy.command,
+                (
+                    SELECT string_agg(
+                               CASE role WHEN 0 THEN 'PUBLIC' ELSE role::regrole::text END, ', '
+                               ORDER BY position
+                           )
+                      FROM unnest(policy.polroles) WITH ORDINALITY AS named (role, position)
+                ),
+                ' USING (' || policy.using_text || ')',
+                ' WITH CHECK (' || policy.check_text || ')'
+            ),
+            -- Without the seal: the next sync writes what the declaration makes of the new column.
+            CASE
+                WHEN starts_with(policy.comment, 'rls_perms ')
+                    THEN split_part(policy.comment, ' sealed ', 1)
+                ELSE policy.comment
+            END
+        );
+        EXECUTE format('DROP POLICY %I ON %s', policy.polname, policy.target);
+    END LOOP;
+    FOR reader IN
+        SELECT signature FROM rls_perms.laid_aside_reader
+         WHERE to_regprocedure(signature) IS NOT NULL
+    LOOP
+        EXECUTE format('DROP FUNCTION %s', reader.signature::regprocedure);
+    END LOOP;
+END
+$function$;
