@@ -19,6 +19,18 @@ BEGIN
            AND made.pronamespace = 'rls_perms'::regnamespace
            AND starts_with(made.proname, 'new_row_')
            AND made.proname <> ALL (keep)
+        UNION
+        SELECT made.oid
+          FROM pg_policy AS policy
+          JOIN pg_depend AS dependency
+            ON dependency.classid = 'pg_policy'::regclass
+           AND dependency.objid = policy.oid
+           AND dependency.refclassid = 'pg_proc'::regclass
+          JOIN pg_proc AS made ON made.oid = dependency.refobjid
+         WHERE policy.polrelid = target
+           AND starts_with(obj_description(policy.oid, 'pg_policy'), 'rls_perms ')
+           AND obj_description(made.oid, 'pg_proc') = 'rls_perms reader'
+           AND made.proname <> ALL (keep)
     );
     views := ARRAY(
         SELECT DISTINCT made.oid

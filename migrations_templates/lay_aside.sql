@@ -9,15 +9,12 @@ DECLARE
     policy record;
     reader record;
 BEGIN
-    INSERT INTO rls_perms.laid_aside_reader (signature, statements)
+    INSERT INTO rls_perms.laid_aside_reader (signature, definition, callers)
     SELECT DISTINCT ON (made.oid)
            made.oid::regprocedure::text,
-           ARRAY[
-               pg_get_functiondef(made.oid),
-               format('COMMENT ON FUNCTION %s IS %L', made.oid::regprocedure, 'rls_perms reader'),
-               format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', made.oid::regprocedure)
-           ] || ARRAY(
-               SELECT format('GRANT EXECUTE ON FUNCTION %s TO %I', made.oid::regprocedure, rolname)
+           pg_get_functiondef(made.oid),
+           ARRAY(
+               SELECT rolname::text
                  FROM aclexplode(made.proacl)
                  JOIN pg_roles ON pg_roles.oid = grantee
            )
@@ -64,7 +61,7 @@ BEGIN
             -- Without the seal: the next sync writes what the declaration makes of the new column.
             CASE
                 WHEN starts_with(policy.comment, 'rls_perms ')
-                    THEN split_part(policy.comment, ' sealed ', 1)
+                    THEN split_part(policy.comment, E'\nsealed ', 1)
                 ELSE policy.comment
             END
         );

@@ -8,15 +8,22 @@ AS $function$
 DECLARE
     policy record;
     reader record;
+    caller text;
     reason text;
 BEGIN
     FOR reader IN
-        SELECT part FROM rls_perms.laid_aside_reader, unnest(statements) WITH ORDINALITY
-            AS made (part, place)
-         ORDER BY signature, place
+        SELECT signature, definition, callers FROM rls_perms.laid_aside_reader ORDER BY signature
     LOOP
-        -- What PostgreSQL said of the function itself, and GRANTs of its privileges.
-        EXECUTE format('%s', reader.part);
+        EXECUTE format('%s', reader.definition);
+        EXECUTE format(
+            'COMMENT ON FUNCTION %s IS %L', reader.signature::regprocedure, 'rls_perms reader'
+        );
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', reader.signature::regprocedure);
+        FOREACH caller IN ARRAY reader.callers LOOP
+            EXECUTE format(
+                'GRANT EXECUTE ON FUNCTION %s TO %I', reader.signature::regprocedure, caller
+            );
+        END LOOP;
     END LOOP;
     DELETE FROM rls_perms.laid_aside_reader;
     FOR policy IN

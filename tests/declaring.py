@@ -36,7 +36,7 @@ def _write(models):
             if not model._meta.constraints:
                 table = editor.quote_name(model._meta.db_table)
                 editor.execute(
-                    f"SELECT rls_perms.drop_policies('{table}'); "
+                    f"SELECT rls_perms.clear_table('{table}', '{{}}'); "
                     f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY; "
                     f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
                     params=None,

@@ -3,8 +3,8 @@
 from contextlib import contextmanager
 
 import pytest
-from django.db import connection
-from django.db.models import BooleanField, Count, F, OuterRef, Q
+from django.db import connection, connections
+from django.db.models import BooleanField, CharField, Count, F, OuterRef, Q
 from django.db.models.expressions import RawSQL
 
 from rls_perms import (
@@ -468,3 +468,50 @@ def test_a_second_left_join_finds_nothing_where_the_first_did_not(shelf):
         assert seen(shelf.reader, Book) == set(
             Book.objects.using(OWNER).values_list("pk", flat=True)
         )
+
+
+def test_what_reads_for_a_trusted_policy_is_made_anew_when_a_column_changes_its_type(shelf):
+    using = Q(author__name="me")
+    name, longer = Person._meta.get_field("name"), CharField(max_length=30, null=True)
+    longer.set_attributes_from_name("name")
+    longer.model = Person
+    with declared((Book, [policy("mine", using=using, trusted=True)])):
+        before = functions()
+        with connections[OWNER].schema_editor() as editor:
+            editor.alter_field(Person, name, longer, strict=True)
+        after, meanwhile = functions(), seen(shelf.reader, Book)
+        with connections[OWNER].schema_editor() as editor:
+            editor.alter_field(Person, longer, name, strict=True)
+        people.sync()
+        people.nothing_to_do()
+
+    assert len(before) == 1
+    assert after == before
+    assert meanwhile == {shelf.mine.pk}
+
+
+def functions():
+    """The functions that policies of books read by, and who may call them."""
+    with people.owner_cursor() as cursor:
+        cursor.execute(
+            "SELECT proname, proacl::text, obj_description(oid, 'pg_proc') FROM pg_proc"
+            " WHERE proname LIKE 'read_library_book%'"
+        )
+        return cursor.fetchall()
+
+
+def test_a_reader_that_a_hand_changed_is_written_anew(shelf):
+    with declared((Book, [policy("mine", using=Q(author__name="me"), trusted=True)])):
+        [name] = readers()
+        with people.owner_cursor() as cursor:
+            cursor.execute(
+                f'CREATE OR REPLACE FUNCTION rls_perms."{name}"() RETURNS SETOF bigint'
+                " LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
+                " AS 'SELECT id FROM public.library_person'"
+            )
+        widened = seen(shelf.reader, Book)
+        people.sync()
+
+        assert widened == {shelf.mine.pk, shelf.yours.pk}
+        assert seen(shelf.reader, Book) == {shelf.mine.pk}
+        people.nothing_to_do()

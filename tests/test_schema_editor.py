@@ -101,7 +101,7 @@ def test_a_changed_type_breaks_the_seal_so_that_the_next_sync_writes_policies_an
 
 def sealed():
     """The tables whose policies are written down as what their declaration made."""
-    return {table for table, name, *_, comment in held() if " sealed " in (comment or "")}
+    return {table for table, name, *_, comment in held() if "\nsealed " in (comment or "")}
 
 
 def test_a_policy_that_does_not_fit_the_new_type_stops_the_migration(policies):

@@ -32,6 +32,7 @@ def parse(condition: Q, model: type[Model], *, keys: bool = True) -> Condition:
     their rows fulfil that no index on the row's own column would help. Raises
     ConfigurationError for what a policy cannot say, with the name of the field.
     """
+    _forget_old_name(model)
     try:
         return _split(_crossing(condition, model), model, keys)
     except (FieldError, FieldDoesNotExist, LookupError, ValidationError) as error:
@@ -44,6 +45,14 @@ def parse(condition: Q, model: type[Model], *, keys: bool = True) -> Condition:
 def _refused(model: type[Model], condition: Q, error: Exception) -> ConfigurationError:
     said = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
     return ConfigurationError(f"{model._meta.label} has a wrong condition, {condition!r}: {said}")
+
+
+def _forget_old_name(model: type[Model]) -> None:
+    """A column keeps the name of its table, which a migration may have renamed since."""
+    for field in model._meta.concrete_fields:
+        column = field.__dict__.get("cached_col")
+        if column is not None and column.alias != model._meta.db_table:
+            del field.__dict__["cached_col"]
 
 
 def _crossing(condition: Q, model: type[Model]) -> Q:

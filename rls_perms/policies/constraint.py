@@ -209,6 +209,9 @@ class RowSecurity(BaseConstraint):
         """All that the declaration needs, in order: roles, views, policies, triggers."""
         model, table, mark = compiler.model, compiler.table, self.mark
         unbound = (compiler.owner, compiler.names.fixed(RoleKind.SYSTEM))
+        readers = compiler.readers()
+        # They keep who may call them.
+        names = sorted(reader.name for reader in readers)
         return [
             *(
                 text.ensure_role(name, str(mark))
@@ -217,9 +220,9 @@ class RowSecurity(BaseConstraint):
             text.enable_row_security(table),
             text.cover_partitions(table),
             # A table that was renamed has a function and views of the old name.
-            text.clear_table(table, [text.new_row_function(table), *compiler.views()]),
+            text.clear_table(table, [text.new_row_function(table), *compiler.views(), *names]),
             *(empty_view(view, key_kind(model, compiler.connection)) for view in compiler.views()),
-            *readers_sql(compiler.readers()),
+            *readers_sql(readers),
             *(text.create_policy(spec, table, mark) for spec in compiler.specs()),
             text.remember_new_rows(table, compiler.key, unbound),
         ]
