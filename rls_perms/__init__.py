@@ -4,6 +4,7 @@ from rls_perms.context import Context, current_context
 from rls_perms.exceptions import NoContext, PermissionDenied
 from rls_perms.expressions import CurrentTenant, CurrentUser
 from rls_perms.keywords import Command
+from rls_perms.loud import loud_denials
 from rls_perms.policies import ObjectPermissions, OwnerPolicy, Policy, RowSecurity
 from rls_perms.session import as_role, as_system, as_tenant, as_user
 from rls_perms.targets import ANONYMOUS, EVERYONE, SYSTEM, Group, Permission, Role
@@ -40,4 +41,5 @@ __all__ = [
     "as_tenant",
     "as_user",
     "current_context",
+    "loud_denials",
 ]

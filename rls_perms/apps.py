@@ -16,7 +16,7 @@ class RlsPermsConfig(AppConfig):
         # Imported here, since they import models.
         from rls_perms import conf
         from rls_perms.checks import all_checks
-        from rls_perms.loud import make_loud
+        from rls_perms.loud import make_delete_loud, make_loud
         from rls_perms.policies.constraint import declaration
         from rls_perms.sync import migrating
 
@@ -26,5 +26,6 @@ class RlsPermsConfig(AppConfig):
         for check in all_checks():
             checks.register(check, "rls_perms")
         for model in apps.get_models():
+            make_delete_loud(model)
             if declaration(model) is not None:
                 make_loud(model)
