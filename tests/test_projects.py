@@ -48,3 +48,7 @@ def run():
 
 def test_a_shop_with_an_admin_and_an_api(run):
     assert " passed" in run("shop")
+
+
+def test_a_site_that_people_sign_up_to(run):
+    assert " passed" in run("signup")
