@@ -14,6 +14,7 @@ from rls_perms.checks import (
     e002_declaration,
     e003_child_without_declaration,
     w001_closed_through_table,
+    w002_secrets_in_open_tables,
 )
 from rls_perms.expressions import CurrentTenant
 from tests.office.models import Tenant, User
@@ -40,7 +41,12 @@ def found(check):
 def apps_of_the_test(monkeypatch):
     """Let checks see the models that a test makes, and no others."""
     with isolate_apps("tests.office") as isolated:
-        for check in (e002_declaration, e003_child_without_declaration, w001_closed_through_table):
+        for check in (
+            e002_declaration,
+            e003_child_without_declaration,
+            w001_closed_through_table,
+            w002_secrets_in_open_tables,
+        ):
             monkeypatch.setattr(check, "apps", isolated)
         yield isolated
 
@@ -57,6 +63,7 @@ def test_every_check_is_found_by_its_file():
         "e002",
         "e003",
         "w001",
+        "w002",
     ]
 
 
@@ -228,3 +235,38 @@ def test_w001_a_relation_of_open_models_and_one_written_as_a_model():
             constraints = protected("between_rls")
 
     assert found(w001_closed_through_table.check) == []
+
+
+def test_w002_tokens_and_secrets_in_open_tables_are_named_once_an_app():
+    class ApiToken(Office):
+        key = models.CharField(max_length=40, primary_key=True)
+
+    class Login(Office):
+        session_key = models.CharField(max_length=40)
+
+    class Provider(Office):
+        client_secret = models.CharField(max_length=40)
+
+    [(id, model, text)] = found(w002_secrets_in_open_tables.check)
+
+    assert (id, model) == ("rls_perms.W002", None)
+    assert "The tables of office.ApiToken, office.Login, office.Provider look as if" in text
+    assert "RLS_PERMS['FRAMEWORK_APPS'] = ['auth', 'contenttypes', 'sessions'" in text
+    assert "'sites', 'office']" in text
+
+
+def test_w002_protected_tables_and_words_that_only_look_like_a_secret():
+    class Token(Office):
+        key = models.CharField(max_length=40)
+
+        class Meta(Office.Meta):
+            constraints = protected("token_rls")
+
+    class Tokenizer(Office):
+        secretary = models.CharField(max_length=40)
+        tokens_used = models.IntegerField()
+
+    class TrainingSession(Office):
+        name = models.CharField(max_length=40)
+
+    assert found(w002_secrets_in_open_tables.check) == []

@@ -1,11 +1,13 @@
 """Denials are 403 in Django REST framework; tokens work and are nobody's to read."""
 
 import pytest
+from django.core.checks import run_checks
 from django.db import connection
 from django.test import override_settings
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 from rls_perms import PermissionDenied, as_user
+from rls_perms.conf import FRAMEWORK_APPS
 
 from goods.models import Line, Order
 
@@ -213,3 +215,15 @@ def test_raw_sql_neither_reads_nor_writes_tokens(shop, query):
         cursor.execute(query)
 
     assert Token.objects.using("owner").filter(user_id=shop.clerk.pk).count() == 1
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_check_says_when_the_tables_of_tokens_are_open(people, listed):
+    apps = [*FRAMEWORK_APPS, "authtoken"] if listed else [*FRAMEWORK_APPS]
+
+    with override_settings(RLS_PERMS={"FRAMEWORK_APPS": apps}):
+        found = [one for one in run_checks() if one.id == "rls_perms.W002"]
+
+    assert [one.msg.partition(" look")[0] for one in found] == (
+        [] if listed else ["The tables of authtoken.Token"]
+    )

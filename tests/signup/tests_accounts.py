@@ -10,9 +10,11 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core import mail
+from django.core.checks import run_checks
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
 from rls_perms import PermissionDenied, as_user
+from rls_perms.conf import FRAMEWORK_APPS
 
 from notes.models import Note
 
@@ -197,3 +199,15 @@ def test_raw_sql_neither_reads_nor_writes_its_tables(site, table, query):
         cursor.execute(query.format(table))
 
     assert EmailAddress.objects.using("owner").count() == 1
+
+
+def test_a_check_says_when_the_tables_of_accounts_are_open(site):
+    with override_settings(RLS_PERMS={"FRAMEWORK_APPS": [*FRAMEWORK_APPS]}):
+        found = [one for one in run_checks() if one.id == "rls_perms.W002"]
+
+    assert [one.msg.partition(" look")[0] for one in found] == [
+        "The tables of account.EmailConfirmation",
+        "The tables of socialaccount.SocialApp, socialaccount.SocialToken",
+        "The tables of usersessions.UserSession",
+    ]
+    assert [one for one in run_checks() if one.id == "rls_perms.W002"] == []
