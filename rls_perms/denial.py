@@ -98,6 +98,8 @@ def passed_over(
     model: "type[Model]", action: str, keys: Sequence[Any], asking: Asking
 ) -> PermissionDenied:
     """The exception for rows that PostgreSQL shows, and left out of an UPDATE or a DELETE."""
+    # A proxy's rows are its model's, whose policies are to be looked at.
+    model = model._meta.concrete_model or model
     one = len(keys) == 1
     meta = model._meta
     reason = (

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from rls_perms import PermissionDenied, as_user
 
-from goods.models import Express, Line, Order, Parcel, Remark, Seat
+from goods.models import Bargain, Express, Line, Order, Parcel, Remark, Seat
 
 
 @pytest.mark.parametrize(
@@ -136,3 +136,21 @@ def test_a_row_that_may_go_takes_everything_with_it(shop):
 
     assert deleted == (2, {"goods.Line": 1, "goods.Order": 1})
     assert shop.stored(Remark, "order_id") == [None]
+
+
+@pytest.mark.parametrize("change", [Bargain.save, Bargain.delete])
+def test_a_proxy_is_as_loud_as_its_model(shop, change):
+    shop.order(closed=True)
+
+    with as_user(shop.clerk), pytest.raises(PermissionDenied) as told:
+        change(Bargain.objects.get())
+
+    assert told.value.model is Order
+    assert shop.stored(Order, "number") == ["one"]
+
+
+def test_bulk_update_of_proxies_is_loud(shop):
+    shop.order(closed=True)
+
+    with as_user(shop.clerk), pytest.raises(PermissionDenied, match=r"goods\.Order"):
+        Bargain.objects.bulk_update(list(Bargain.objects.all()), ["number"])

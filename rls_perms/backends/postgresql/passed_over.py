@@ -24,7 +24,11 @@ from rls_perms.denial import KEYS, passed_over
 from rls_perms.loud import are_loud
 from rls_perms.policies.constraint import declaration
 
-_is_protected = cache(lambda model: declaration(model) is not None)
+
+@cache
+def _is_protected(model: type[Model]) -> bool:
+    # A proxy is another name of a table, and has none of its constraints.
+    return declaration(model._meta.concrete_model or model) is not None
 
 
 def keys_named(query: Any) -> list[Any] | None:
