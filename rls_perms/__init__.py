@@ -4,6 +4,7 @@ from rls_perms.context import Context, current_context
 from rls_perms.exceptions import NoContext, PermissionDenied
 from rls_perms.expressions import CurrentTenant, CurrentUser, Exists, Setting
 from rls_perms.keywords import Command
+from rls_perms.loud import loud_denials
 from rls_perms.operations import AddRowSecurity, RemoveRowSecurity
 from rls_perms.policies import (
     ColumnPermissions,
@@ -53,5 +54,6 @@ __all__ = [
     "as_tenant",
     "as_user",
     "current_context",
+    "loud_denials",
     "protect",
 ]

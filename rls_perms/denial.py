@@ -1,6 +1,9 @@
 """Say what PostgreSQL refused, to whom, and what to do about it."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 
@@ -39,17 +42,99 @@ _COLUMNS = (
 )
 
 
-def denied(error: "Error", asking: str) -> PermissionDenied:
-    """The one exception for SQLSTATE 42501, naming the model where the table has one."""
+#: How many keys a message names, and how many an exception carries.
+NAMED = 5
+KEYS = 100
+
+_DONE = {"change": "changed", "delete": "deleted"}
+_COMMANDS = {"change": "UPDATE", "delete": "DELETE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks: in words, and for programs."""
+
+    words: str
+    user: str | None = None
+    role: str | None = None
+
+    def __str__(self) -> str:
+        return self.words
+
+
+def denied(
+    error: "Error",
+    asking: Asking,
+    *,
+    running: "type[Model] | None" = None,
+    action: str | None = None,
+    keys: Sequence[Any] = (),
+) -> PermissionDenied:
+    """
+    The exception for SQLSTATE 42501, naming the model where the table has one.
+
+    *running* is the model of the ORM's statement, with its action and the keys that it names.
+    """
     primary = error.diag.message_primary or str(error)
     model = _model(primary)
-    named = f" ({model._meta.label})" if model else ""
+    if model is None or running is None or model._meta.db_table != running._meta.db_table:
+        # The statement reads other tables, too, and it is one of these that is closed.
+        action, keys = None if model is None or running is None else "view", ()
+    named = f" ({_rows(model, keys)})" if model else ""
     advice = next((text for words, text in _NEXT if words in primary), "")
     if model is not None and "permission denied for table" in primary:
         advice += _kept(model)
     if model is not None and model._meta.db_table in framework_tables().names:
         advice = f"{_FRAMEWORK}{_readable(model)}."
-    return PermissionDenied(f"PostgreSQL refused {asking}: {primary}{named}. {advice}".strip())
+    return PermissionDenied(
+        _message(asking, f"{primary}{named}", advice),
+        model=model,
+        action=action,
+        keys=islice(keys, KEYS),
+        user=asking.user,
+        role=asking.role,
+        sqlstate=error.sqlstate,
+    )
+
+
+def passed_over(
+    model: "type[Model]", action: str, keys: Sequence[Any], asking: Asking
+) -> PermissionDenied:
+    """The exception for rows that PostgreSQL shows, and left out of an UPDATE or a DELETE."""
+    # A proxy's rows are its model's, whose policies are to be looked at.
+    model = model._meta.concrete_model or model
+    one = len(keys) == 1
+    meta = model._meta
+    reason = (
+        f"{_rows(model, keys)} {'is' if one else 'are'} shown and may not be {_DONE[action]} "
+        f"({_COMMANDS[action]})"
+    )
+    advice = (
+        f"Nothing was {_DONE[action]}. Grant the permission {meta.app_label}.{action}_"
+        f"{meta.model_name}, to the user or for {'this object' if one else 'these objects'}, or "
+        "look at the policies of the model."
+    )
+    return PermissionDenied(
+        _message(asking, reason, advice),
+        model=model,
+        action=action,
+        keys=islice(keys, KEYS),
+        user=asking.user,
+        role=asking.role,
+    )
+
+
+def _message(asking: Asking, reason: str, advice: str) -> str:
+    return f"PostgreSQL refused {asking}: {reason}. {advice}".strip()
+
+
+def _rows(model: "type[Model]", keys: Sequence[Any]) -> str:
+    """The label of *model* with the first keys."""
+    named = [repr(key) if isinstance(key, str) else str(key) for key in keys[:NAMED]]
+    if len(keys) > NAMED:
+        more = len(keys) - NAMED
+        named.append(f"and {more if len(keys) < KEYS else f'{more} or'} more")
+    return f"{model._meta.label} {', '.join(named)}".strip()
 
 
 def _kept(model: "type[Model]") -> str:

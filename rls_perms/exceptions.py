@@ -1,9 +1,15 @@
 """The errors that rls_perms raises: one class for each thing a caller might handle."""
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
 from django.core.exceptions import ImproperlyConfigured
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.management.base import CommandError
 from django.db.utils import ProgrammingError
+
+if TYPE_CHECKING:
+    from django.db.models import Model
 
 
 class RlsPermsError(Exception):
@@ -60,8 +66,37 @@ class UnknownRole(RlsPermsError):
 
 class PermissionDenied(DjangoPermissionDenied, ProgrammingError, RlsPermsError):
     """
-    PostgreSQL refused (SQLSTATE 42501), or filtered what was to be saved.
+    PostgreSQL refused (SQLSTATE 42501), or filtered what was to be changed or deleted.
 
     It is Django's ``PermissionDenied``, so views answer 403 by themselves, and a
-    ``ProgrammingError``, so code that handles database errors goes on working.
+    ``ProgrammingError``, so code that handles database errors goes on working. Each attribute
+    is None, and *keys* empty, where it is not known.
+
+    - *model*: whose table it was; *action*: ``"view"``, ``"add"``, ``"change"`` or ``"delete"``;
+    - *keys*: the rows, at most 100 of them; *key*: the only one;
+    - *user*: the key of who asked, as text; *role*: the PostgreSQL role that they had;
+    - *sqlstate*: ``"42501"`` where PostgreSQL raised an error, None where it passed rows over.
     """
+
+    def __init__(
+        self,
+        *args: object,
+        model: "type[Model] | None" = None,
+        action: str | None = None,
+        keys: Iterable[Any] = (),
+        user: str | None = None,
+        role: str | None = None,
+        sqlstate: str | None = None,
+    ) -> None:
+        super().__init__(*args)
+        self.model = model
+        self.action = action
+        self.keys = tuple(keys)
+        self.user = user
+        self.role = role
+        self.sqlstate = sqlstate
+
+    @property
+    def key(self) -> Any:
+        """The key of the row, if it is one row."""
+        return self.keys[0] if len(self.keys) == 1 else None

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -86,7 +87,9 @@ class SetRoleMiddleware:
         context = RequestContext(request)
         token = current.set(context)
         try:
-            return _streaming_as(context, self.get_response(request))
+            response = _streaming_as(context, self.get_response(request))
+            # Under an event loop nothing may be read here, and the status is sent by itself.
+            return response if request.method == "HEAD" else _begun(response)
         finally:
             current.reset(token)
 
@@ -144,6 +147,36 @@ def _streaming_as(context: RequestContext, response: HttpResponseBase) -> HttpRe
         if closers and not response.is_async:  # type: ignore[attr-defined]
             closers.insert(0, closers.pop())
     return response
+
+
+def _begun(response: HttpResponseBase) -> HttpResponseBase:
+    """
+    Read the first chunk of a streaming response, so that a denial in it is 403.
+
+    Later is too late: the status is sent with the first chunk.
+    """
+    if not getattr(response, "streaming", False) or response.is_async:  # type: ignore[attr-defined]
+        return response
+    try:
+        response.streaming_content = _Begun(response.streaming_content)  # type: ignore[attr-defined]
+    except BaseException:
+        response.close()
+        raise
+    return response
+
+
+class _Begun:
+    """An iterator whose first chunk is there already."""
+
+    def __init__(self, chunks: Iterator[Any]) -> None:
+        self._chunks = chunks
+        self._first = list(islice(chunks, 1))
+
+    def __iter__(self) -> "_Begun":
+        return self
+
+    def __next__(self) -> Any:
+        return self._first.pop() if self._first else next(self._chunks)
 
 
 class _Body:

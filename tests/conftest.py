@@ -17,6 +17,9 @@ from django.db import connections  # noqa: E402
 
 from tests import databases  # noqa: E402
 
+#: Projects of their own, with settings of their own: test_projects.py runs them.
+collect_ignore = ["shop", "signup"]
+
 
 @pytest.fixture(scope="session")
 def deployed() -> Iterator[None]:

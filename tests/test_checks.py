@@ -17,6 +17,7 @@ from rls_perms.checks import (
     e004_policies_read_each_other,
     e005_setting_of_two_types,
     w001_closed_through_table,
+    w002_secrets_in_open_tables,
 )
 from rls_perms.expressions import CurrentTenant
 from rls_perms.keywords import Command
@@ -50,6 +51,7 @@ def apps_of_the_test(monkeypatch):
             e004_policies_read_each_other,
             e005_setting_of_two_types,
             w001_closed_through_table,
+            w002_secrets_in_open_tables,
         ):
             monkeypatch.setattr(check, "apps", isolated)
         yield isolated
@@ -69,6 +71,7 @@ def test_every_check_is_found_by_its_file():
         "e004",
         "e005",
         "w001",
+        "w002",
     ]
 
 
@@ -507,3 +510,38 @@ def test_e004_a_policy_that_only_writes_is_not_asked_by_the_other():
     [(_, _, text)] = found(e004_policies_read_each_other.check)
 
     assert "office.Beta reads office.Gamma reads office.Alpha reads office.Beta" in text
+
+
+def test_w002_tokens_and_secrets_in_open_tables_are_named_once_an_app():
+    class ApiToken(Office):
+        key = models.CharField(max_length=40, primary_key=True)
+
+    class Login(Office):
+        session_key = models.CharField(max_length=40)
+
+    class Provider(Office):
+        client_secret = models.CharField(max_length=40)
+
+    [(id, model, text)] = found(w002_secrets_in_open_tables.check)
+
+    assert (id, model) == ("rls_perms.W002", None)
+    assert "The tables of office.ApiToken, office.Login, office.Provider look as if" in text
+    assert "RLS_PERMS['FRAMEWORK_APPS'] = ['auth', 'contenttypes', 'sessions'" in text
+    assert "'sites', 'office']" in text
+
+
+def test_w002_protected_tables_and_words_that_only_look_like_a_secret():
+    class Token(Office):
+        key = models.CharField(max_length=40)
+
+        class Meta(Office.Meta):
+            constraints = protected("token_rls")
+
+    class Tokenizer(Office):
+        secretary = models.CharField(max_length=40)
+        tokens_used = models.IntegerField()
+
+    class TrainingSession(Office):
+        name = models.CharField(max_length=40)
+
+    assert found(w002_secrets_in_open_tables.check) == []

@@ -109,7 +109,9 @@ def test_a_denial_by_policy_names_the_action_and_the_permission(office, save):
 
     with (
         as_user(office.viewer),
-        pytest.raises(PermissionDenied, match=r"not changed.*UPDATE.*office\.change_document"),
+        pytest.raises(
+            PermissionDenied, match=r"may not be changed \(UPDATE\).*office\.change_document"
+        ),
     ):
         row.save(**options)
 
@@ -182,16 +184,6 @@ def test_update_or_create_of_a_row_that_may_not_be_changed_is_denied(office):
     with as_user(office.viewer), pytest.raises(PermissionDenied):
         Document.objects.update_or_create(pk=row.pk, defaults={"title": "changed"})
 
-    assert stored(Document) == ["new"]
-
-
-def test_deleting_a_row_that_may_not_be_deleted_leaves_it(office):
-    row = office.shown(Document)
-
-    with as_user(office.viewer):
-        deleted = row.delete()
-
-    assert deleted == (0, {}) or deleted == (0, {"office.Document": 0})
     assert stored(Document) == ["new"]
 
 
@@ -433,18 +425,6 @@ def test_update_and_delete_of_a_set_leave_out_what_may_not_be_changed(office):
 
     assert (updated, deleted) == (1, 0)
     assert stored(Document) == ["changed", "closed"]
-
-
-def test_bulk_update_leaves_out_what_may_not_be_changed(office):
-    rows = [office.row(Document, closed=True), office.row(Document)]
-    for row in rows:
-        row.title = "changed"
-
-    with as_user(office.editor):
-        changed = Document.objects.bulk_update(rows, ["title"])
-
-    assert changed == 1
-    assert stored(Document) == ["changed", "new"]
 
 
 # The error

@@ -220,8 +220,8 @@ def test_a_clerk_who_changes_an_invoice_that_is_paid_reads_what_the_library_says
 
     assert site.status == 403
     assert site.heading == "You may not do this"
-    assert "billing.Invoice was not changed" in site.text
-    assert "Nothing was saved" in site.text
+    assert f"billing.Invoice {key} is shown and may not be changed" in site.text
+    assert "Nothing was changed" in site.text
     assert one(example, note, key) == ""
 
 

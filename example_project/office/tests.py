@@ -188,12 +188,13 @@ class OfficeTests(TestCase):
         self.assertFalse(Document.objects.filter(pk=self.private.pk).exists())
 
     def test_a_document_with_what_one_may_not_delete_is_not_deleted(self):
-        CommentFactory(document=self.mine, author=self.other)
+        comment = CommentFactory(document=self.mine, author=self.other)
         assign_perm("delete_document", self.clerk, self.mine)
 
         response = self.post(self.clerk, "delete_document", self.mine)
 
-        self.assertContains(response, "comments or attachments", status_code=403)
+        says = f"office.Comment {comment.pk} is shown and may not be deleted"
+        self.assertContains(response, says, status_code=403)
         self.assertTrue(Document.objects.filter(pk=self.mine.pk).exists())
 
     def test_who_may_not_delete_a_document_is_told_so(self):

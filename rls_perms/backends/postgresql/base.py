@@ -24,13 +24,14 @@ from rls_perms.backends.postgresql.cursors import (
 )
 from rls_perms.backends.postgresql.features import DatabaseFeatures
 from rls_perms.backends.postgresql.operations import DatabaseOperations
+from rls_perms.backends.postgresql.passed_over import keys_named
 from rls_perms.backends.postgresql.prefix import KEEP, LOGIN, Plain, Roles, Wanted
 from rls_perms.backends.postgresql.schema import DatabaseSchemaEditor
 from rls_perms.backends.postgresql.transport import RoleConnection
 from rls_perms.conf import get_settings
 from rls_perms.context import ClosedColumns, Entered, current
-from rls_perms.denial import denied
-from rls_perms.exceptions import UnknownRole
+from rls_perms.denial import Asking, denied
+from rls_perms.exceptions import PermissionDenied, UnknownRole
 from rls_perms.statements import session as text
 from rls_perms.testing import bare_login
 
@@ -58,8 +59,8 @@ class _ErrorWrapper(DatabaseErrorWrapper):
         if exc_type is None:
             return
         if isinstance(exc_value, errors.InsufficientPrivilege):
-            asking = self.wrapper.asking  # type: ignore[attr-defined]
-            raise denied(exc_value, asking).with_traceback(traceback) from exc_value
+            denial = self.wrapper.denial(exc_value)  # type: ignore[attr-defined]
+            raise denial.with_traceback(traceback) from exc_value
         if isinstance(exc_value, psycopg.Error) and exc_value.sqlstate in NO_SUCH_ROLE:
             message = f"{exc_value.diag.message_primary}. {exc_value.diag.message_hint}"
             raise UnknownRole(message).with_traceback(traceback) from exc_value
@@ -81,6 +82,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.compiling: Any = None
         #: Whether the statement that is being run belongs to the login, whatever the context.
         self.as_login = False
+        #: The compiler of the ORM's statement that is being run.
+        self.running: Any = None
         #: Whether what is being run keeps what is applied: savepoints and the like.
         self._as_applied = False
         #: Whether what is being run is none of the project's: no test counts it.
@@ -213,17 +216,35 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.compiling, self.as_login = before
 
     @property
-    def asking(self) -> str:
-        """Who asks, in words, for an error."""
+    def asking(self) -> Asking:
+        """Who asks, for an error."""
         source = current.get()
         if source is None or not self.is_ours:
-            return "the login role, without a context"
+            return Asking("the login role, without a context")
         if self.as_login:
-            return "the login role, which runs statements on the framework's tables alone"
+            return Asking("the login role, which runs statements on the framework's tables alone")
         entered = source.entered()
         heard = entered.heard.get(self.alias)
         role = "" if heard is None else f" (role {heard.role})"
-        return f"{entered.context}{role}"
+        return Asking(
+            words=f"{entered.context}{role}",
+            user=entered.context.user,
+            role=None if heard is None else heard.role,
+        )
+
+    def denial(self, error: errors.InsufficientPrivilege) -> PermissionDenied:
+        """The exception for *error*, with what is known of the statement."""
+        running = self.running
+        if running is None:
+            return denied(error, self.asking)
+        keys = keys_named(running.query) if running.action in ("change", "delete") else None
+        return denied(
+            error,
+            self.asking,
+            running=running.query.model,
+            action=running.action,
+            keys=keys or (),
+        )
 
     def _follow(self) -> None:
         # Imported here, since it imports models.

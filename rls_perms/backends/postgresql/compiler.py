@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.backends.postgresql import compiler as django
-from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI
+from django.db.models.sql.constants import CURSOR, GET_ITERATOR_CHUNK_SIZE, MULTI
 
+from rls_perms.backends.postgresql import passed_over
 from rls_perms.backends.postgresql.columns import readable
 from rls_perms.context import current
 from rls_perms.framework import framework_tables
@@ -59,13 +60,17 @@ class _FrameworkMixin:
     def _run(self, execute: Any) -> Any:
         # As _executing() does, but faster: every statement of the ORM comes by.
         connection = self.connection
-        before = connection.compiling, connection.as_login
+        before = connection.compiling, connection.as_login, connection.running
         routed = current.get() is not None and connection.is_ours
         connection.compiling, connection.as_login = _Statement() if routed else None, False
+        connection.running = self
         try:
             return execute()
         finally:
-            connection.compiling, connection.as_login = before
+            connection.compiling, connection.as_login, connection.running = before
+
+    #: What a user needs the permission for; Django's word.
+    action = "view"
 
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:
         statement = self.connection.compiling
@@ -221,9 +226,19 @@ def _executing(connection: Any, statement: _Statement | None) -> Iterator[None]:
 class SQLCompiler(_FrameworkMixin, django.SQLCompiler):
     """SELECT."""
 
+    def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
+        if not self.query.select_for_update:
+            return super().execute_sql(*args, **kwargs)
+        self.action = "change"
+        return passed_over.locking(
+            self, lambda: super(SQLCompiler, self).execute_sql(*args, **kwargs)
+        )
+
 
 class SQLInsertCompiler(_FrameworkMixin, django.SQLInsertCompiler):
     """INSERT: its text is a list of statements, on one table each."""
+
+    action = "add"
 
     def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
         return self._run(lambda: django.SQLInsertCompiler.execute_sql(self, *args, **kwargs))
@@ -235,6 +250,12 @@ class SQLInsertCompiler(_FrameworkMixin, django.SQLInsertCompiler):
 class SQLDeleteCompiler(_FrameworkMixin, django.SQLDeleteCompiler):
     """DELETE."""
 
+    action = "delete"
+
+    def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
+        execute = super().execute_sql
+        return passed_over.deleting(self, lambda: execute(*args, **kwargs))
+
     def _base_tables(self) -> set[str]:
         return {self.query.get_meta().db_table}
 
@@ -242,8 +263,43 @@ class SQLDeleteCompiler(_FrameworkMixin, django.SQLDeleteCompiler):
 class SQLUpdateCompiler(_FrameworkMixin, django.SQLUpdateCompiler):
     """UPDATE."""
 
+    action = "change"
+    #: Whether it answers the keys of the rows that it changed.
+    _returns_keys = False
+
     def execute_sql(self, result_type: Any) -> Any:  # type: ignore[override]
-        return self._run(lambda: django.SQLUpdateCompiler.execute_sql(self, result_type))
+        return passed_over.updating(
+            self,
+            lambda: self._run(lambda: django.SQLUpdateCompiler.execute_sql(self, result_type)),
+            lambda: self._run(lambda: self._changed(result_type)),
+        )
+
+    def _changed(self, result_type: Any) -> Any:
+        """Execute as Django does, and return the keys of the rows that were changed."""
+        self._returns_keys = True
+        try:
+            cursor = django.SQLCompiler.execute_sql(self, CURSOR)
+        finally:
+            self._returns_keys = False
+        changed = set()
+        if cursor is not None:
+            with cursor:
+                changed = passed_over.key_rows(self, cursor.fetchall())
+        for query in self.query.get_related_updates():
+            query.get_compiler(self.using).execute_sql(result_type)
+        return changed
+
+    def as_sql(self, *args: Any, **kwargs: Any) -> Any:
+        text, params = super().as_sql(*args, **kwargs)
+        if not self._returns_keys or not text:
+            return text, params
+        operations = self.connection.ops
+        # Named anew in Django 6.0.
+        returning = getattr(operations, "returning_columns", None)
+        written, _ = (returning or operations.return_insert_columns)(
+            self.query.get_meta().pk_fields
+        )
+        return f"{text} {written}", params
 
     def execute_returning_sql(self, returning_fields: Any) -> Any:
         # From Django 6.0 on: an UPDATE that reads back, which does not go by execute_sql().

@@ -1,0 +1,1 @@
+"""Adapters for what not every project has: Django's admin, Django REST framework."""

@@ -1,0 +1,229 @@
+"""Denials are 403 in Django REST framework; tokens work and are nobody's to read."""
+
+import pytest
+from django.core.checks import run_checks
+from django.db import connection
+from django.test import override_settings
+from rest_framework.authtoken.models import Token
+from rest_framework.test import APIClient
+from rls_perms import PermissionDenied, as_user
+from rls_perms.conf import FRAMEWORK_APPS
+
+from goods.models import Line, Order
+
+
+def client_of(user):
+    """A client that brings the token of *user*, and no session."""
+    token, _ = Token.objects.using("owner").get_or_create(user_id=user.pk)
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Token {token.key}")
+    return client
+
+
+@pytest.fixture
+def client(shop):
+    return client_of(shop.clerk)
+
+
+PAGES = pytest.mark.parametrize("page", ["/api/orders/{}/", "/api/order/{}/"])
+
+
+@PAGES
+@pytest.mark.parametrize("method", ["put", "patch"])
+def test_a_denied_change_is_403(shop, client, page, method, atomic_requests):
+    order = shop.order(closed=True)
+
+    response = getattr(client, method)(page.format(order.pk), {"number": "two"}, format="json")
+
+    assert response.status_code == 403
+    assert "may not be changed" in response.json()["detail"]
+    assert shop.stored(Order, "number") == ["one"]
+
+
+@PAGES
+def test_a_denied_deletion_is_403(shop, client, page, atomic_requests):
+    order = shop.order(closed=True)
+
+    response = client.delete(page.format(order.pk))
+
+    assert response.status_code == 403
+    assert shop.stored(Order, "number") == ["one"]
+
+
+@PAGES
+def test_what_is_allowed_is_done(shop, client, page, atomic_requests):
+    order = shop.order()
+
+    changed = client.patch(page.format(order.pk), {"number": "two"}, format="json")
+    numbers = shop.stored(Order, "number")
+    deleted = client.delete(page.format(order.pk))
+
+    assert (changed.status_code, numbers) == (200, ["two"])
+    assert (deleted.status_code, shop.stored(Order, "number")) == (204, [])
+
+
+def test_a_denied_addition_is_403(shop, atomic_requests):
+    response = client_of(shop.visitor).post("/api/orders/", {"number": "two"}, format="json")
+
+    assert response.status_code == 403
+    assert shop.stored(Order, "number") == []
+
+
+def test_a_closed_table_is_403(shop):
+    assert client_of(shop.nobody).get("/api/orders/").status_code == 403
+
+
+def nested(order, line, text):
+    return {"number": "two", "lines": [{"id": line.pk, "text": text}]}
+
+
+def test_a_denied_row_of_a_nested_serializer_is_403_and_atomic_requests_undo_the_rest(
+    shop, client, atomic_requests
+):
+    order = shop.order()
+    line = shop.make(Line, order_id=order.pk, text="one", closed=True)
+
+    response = client.put(f"/api/orders/{order.pk}/", nested(order, line, "two"), format="json")
+
+    assert response.status_code == 403
+    assert f"goods.Line {line.pk}" in response.json()["detail"]
+    assert shop.stored(Line, "text") == ["one"]
+    assert shop.stored(Order, "number") == (["one"] if atomic_requests else ["two"])
+
+
+def test_a_nested_serializer_that_is_allowed_saves_all(shop, client, atomic_requests):
+    order = shop.order()
+    line = shop.make(Line, order_id=order.pk, text="one")
+
+    changed = client.put(f"/api/orders/{order.pk}/", nested(order, line, "two"), format="json")
+    added = client.post(
+        "/api/orders/", {"number": "three", "lines": [{"text": "new"}]}, format="json"
+    )
+
+    assert (changed.status_code, added.status_code) == (200, 201)
+    assert shop.stored(Line, "text") == ["two", "new"]
+
+
+def test_the_browsable_api_shows_a_denial_as_403(shop, atomic_requests):
+    order = shop.order(closed=True)
+    client = APIClient()
+    client.force_login(shop.clerk)
+
+    shown = client.get(f"/api/orders/{order.pk}/", HTTP_ACCEPT="text/html")
+    denied = client.put(
+        f"/api/orders/{order.pk}/", {"number": "two"}, format="multipart", HTTP_ACCEPT="text/html"
+    )
+
+    assert shown.status_code == 200
+    assert denied.status_code == 403
+    assert "may not be changed" in denied.content.decode()
+    assert shop.stored(Order, "number") == ["one"]
+
+
+def test_the_handler_of_the_library_tells_clients_no_role_and_no_table(shop, client, caplog):
+    order = shop.order(closed=True)
+    handler = {"EXCEPTION_HANDLER": "rls_perms.contrib.rest_framework.exception_handler"}
+
+    with override_settings(REST_FRAMEWORK=handler):
+        response = client.delete(f"/api/orders/{order.pk}/")
+        missing = client.get("/api/orders/0/")
+
+    assert response.status_code == 403
+    assert response.json() == {"detail": "You do not have permission to perform this action."}
+    assert missing.status_code == 404
+    assert [one.getMessage() for one in caplog.records if one.name == "rls_perms.denial"] != []
+
+
+# Tokens
+
+
+@pytest.mark.parametrize("name", ["clerk", "visitor"])
+def test_a_view_runs_as_the_user_of_the_token(shop, name, atomic_requests):
+    user = getattr(shop, name)
+
+    answer = client_of(user).get("/api/who/").json()
+
+    assert answer == {"role": shop.role(f"{name}s"), "user": user.pk, "name": name}
+
+
+def test_without_a_token_a_view_runs_as_anonymous(shop):
+    answer = APIClient().get("/api/who/").json()
+
+    assert (answer["role"], answer["name"]) == (shop.role("anonymous"), "")
+
+
+def test_a_token_counts_more_than_a_session(shop):
+    client = client_of(shop.visitor)
+    client.force_login(shop.clerk)
+
+    assert client.get("/api/who/").json()["name"] == "visitor"
+    assert client.get("/api/who/").json()["role"] == shop.role("visitors")
+
+
+def test_a_wrong_token_is_401(shop):
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION="Token wrong")
+
+    assert client.get("/api/orders/").status_code == 401
+
+
+def test_only_statements_on_tokens_run_before_the_user_is_known(shop, atomic_requests):
+    shop.order()
+    client = client_of(shop.clerk)
+    seen = []
+
+    def note(execute, query, params, many, context):
+        seen.append(query)
+        return execute(query, params, many, context)
+
+    with connection.execute_wrapper(note):
+        response = client.get("/api/orders/")
+
+    tables = ["authtoken_token" if "authtoken_token" in query else "goods" for query in seen]
+    assert response.status_code == 200
+    assert tables[0] == "authtoken_token"
+    assert set(tables[1:]) == {"goods"}
+
+
+def test_a_view_makes_a_token_between_statements_of_its_user(shop, atomic_requests):
+    shop.order()
+
+    answer = client_of(shop.clerk).post("/api/token/").json()
+
+    assert answer["orders"] == [1, 1]
+    assert Token.objects.using("owner").get(user_id=shop.clerk.pk).key == answer["token"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT key FROM authtoken_token",
+        "SELECT count(*) FROM authtoken_token",
+        "UPDATE authtoken_token SET user_id = 1",
+        "DELETE FROM authtoken_token",
+        "INSERT INTO authtoken_token (key, user_id, created) SELECT 'x', 1, now()",
+    ],
+)
+def test_raw_sql_neither_reads_nor_writes_tokens(shop, query):
+    client_of(shop.clerk)
+
+    with (
+        as_user(shop.clerk),
+        connection.cursor() as cursor,
+        pytest.raises(PermissionDenied, match="authtoken_token"),
+    ):
+        cursor.execute(query)
+
+    assert Token.objects.using("owner").filter(user_id=shop.clerk.pk).count() == 1
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_check_says_when_the_tables_of_tokens_are_open(people, listed):
+    apps = [*FRAMEWORK_APPS, "authtoken"] if listed else [*FRAMEWORK_APPS]
+
+    with override_settings(RLS_PERMS={"FRAMEWORK_APPS": apps}):
+        found = [one for one in run_checks() if one.id == "rls_perms.W002"]
+
+    assert [one.msg.partition(" look")[0] for one in found] == (
+        [] if listed else ["The tables of authtoken.Token"]
+    )
