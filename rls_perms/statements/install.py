@@ -113,6 +113,9 @@ def functions(wanted: Installed) -> list[sql.Composed]:
         template("named_role", prefix=prefix),
         # Here and not among the tables: an older installation lacks it.
         template("create_role_setting"),
+        template("create_live_map"),
+        template("live_map_digest"),
+        template("live_digest"),
         template("role_settings"),
         template("drop_policies"),
         template("close_table"),
