@@ -3,7 +3,7 @@
 from django.core.exceptions import ImproperlyConfigured
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.management.base import CommandError
-from django.db.utils import ProgrammingError
+from django.db.utils import IntegrityError, ProgrammingError
 
 
 class RlsPermsError(Exception):
@@ -40,6 +40,14 @@ class NoContext(RlsPermsError):
 
 class UnknownRole(RlsPermsError):
     """A role that the database does not hold, or that the login may not become."""
+
+
+class NamedGroup(IntegrityError, RlsPermsError):
+    """
+    A group was to be renamed that settings or a policy name: a new one would have its role.
+
+    It is an ``IntegrityError``, so code that handles database errors goes on working.
+    """
 
 
 class PermissionDenied(DjangoPermissionDenied, ProgrammingError, RlsPermsError):

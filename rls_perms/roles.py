@@ -88,7 +88,7 @@ def generated_name(prefix: str, group: str) -> str:
     """The name of the role of a group that settings do not list."""
     short = slug(group)
     # The database makes the same name (live_name.sql): both lower letters of ASCII alike.
-    readable = group.isascii() and short == group.lower().replace(" ", "_")
+    readable = short and group.isascii() and short == group.lower().replace(" ", "_")
     if not readable or short in RESERVED or short.startswith(RESERVED_STARTS):
         return shortened(f"{prefix}_{short or 'group'}", distinct=f"{prefix}_{group}")
     return shortened(f"{prefix}_{short}")

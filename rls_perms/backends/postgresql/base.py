@@ -28,7 +28,7 @@ from rls_perms.backends.postgresql.transport import RoleConnection
 from rls_perms.conf import get_settings
 from rls_perms.context import Entered, current
 from rls_perms.denial import denied
-from rls_perms.exceptions import UnknownRole
+from rls_perms.exceptions import NamedGroup, UnknownRole
 from rls_perms.statements import session as text
 from rls_perms.testing import bare_login
 
@@ -38,6 +38,9 @@ ATTEMPTS = 5
 
 #: No role of that name; no role for a user, in a transaction that may not make one; too many.
 NO_SUCH_ROLE = ("RP002", "RP004", "RP005")
+
+#: A live trigger refused to rename a group.
+NAMED_GROUP = "RP006"
 
 
 class _Driver(ModuleType):
@@ -61,6 +64,9 @@ class _ErrorWrapper(DatabaseErrorWrapper):
         if isinstance(exc_value, psycopg.Error) and exc_value.sqlstate in NO_SUCH_ROLE:
             message = f"{exc_value.diag.message_primary}. {exc_value.diag.message_hint}"
             raise UnknownRole(message).with_traceback(traceback) from exc_value
+        if isinstance(exc_value, psycopg.Error) and exc_value.sqlstate == NAMED_GROUP:
+            message = f"{exc_value.diag.message_primary}. {exc_value.diag.message_hint}"
+            raise NamedGroup(message).with_traceback(traceback) from exc_value
         super().__exit__(exc_type, exc_value, traceback)
 
 

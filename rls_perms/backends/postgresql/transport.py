@@ -37,6 +37,9 @@ FAILED = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE)
 #: session_role() knows no role for a combination; make_session_role() makes it.
 NO_SESSION_ROLE = "RP001"
 
+#: A role that is called otherwise by now, or that the login may not become any more.
+ROLE_IS_GONE = ("22023", "42501")
+
 
 class RoleConnection(psycopg.Connection[Any]):
     """A connection that knows what is applied in the transaction that is open on it."""
@@ -53,6 +56,8 @@ class RoleConnection(psycopg.Connection[Any]):
     _astray: bool = False
     #: Who the message that is under way asks for a role, if it may be asked again.
     _asking: Entered | None = None
+    #: Whose role it knows from an earlier transaction, if it may be asked for anew.
+    _relying: Entered | None = None
     #: What the database answered in this transaction, which may yet be rolled back.
     _answers: dict[Entered, Resolved]
     _wanted: Wanted | None = None
@@ -128,8 +133,16 @@ class RoleConnection(psycopg.Connection[Any]):
         """
         Make the session role that a context lacked; whether the message may be sent again.
 
-        Only where the message had begun its transaction, so that nothing is lost by it.
+        It may, too, where the role that a context had is gone, since its group was renamed or
+        deleted in between. Only where the message had begun its transaction, so that nothing
+        is lost by it.
         """
+        relying, self._relying = self._relying, None
+        if relying is not None and self._lost_role(relying, error):
+            if self.pgconn.transaction_status != IDLE:
+                self.rollback()
+            del relying.resolved[self._ours.alias]
+            return True
         asking, self._asking = self._asking, None
         if error.sqlstate != NO_SESSION_ROLE or asking is None:
             # On a connection that is not ours, too.
@@ -141,6 +154,11 @@ class RoleConnection(psycopg.Connection[Any]):
             self.rollback()
         make_apart(asking)
         return True
+
+    def _lost_role(self, relying: Entered, error: psycopg.Error) -> bool:
+        known = relying.resolved.get(self._ours.alias)
+        primary = error.diag.message_primary or ""
+        return known is not None and error.sqlstate in ROLE_IS_GONE and known.role in primary
 
     # What psycopg calls
 
@@ -239,6 +257,8 @@ class RoleConnection(psycopg.Connection[Any]):
             prefix.statements += map(roles.clears, sorted(left))
         prefix.statements += self._settings(wanted.context)
         if known is not None:
+            if fresh:
+                self._relying = wanted
             prefix.statements += self._known(known)
             names |= known.names
         else:
@@ -313,7 +333,7 @@ class RoleConnection(psycopg.Connection[Any]):
 
     def settle(self, prefix: Prefix, results: list[Any]) -> None:
         """The prefix went through: note what is applied now."""
-        self._asking = None
+        self._asking = self._relying = None
         self._touched, self._standing = prefix.touched, prefix.standing
         if not isinstance(prefix.wanted, Keep):
             self._applied = prefix.wanted
@@ -399,7 +419,7 @@ class _Wanting:
     def _leave(self) -> None:
         connection = self.connection
         connection._wanted, connection._carries = self.before
-        connection._prefix = connection._asking = None
+        connection._prefix = connection._asking = connection._relying = None
         if self.wanted is KEEP:
             # Django's own, as the time zone of a new connection.
             connection._astray = self.astray
