@@ -4,16 +4,20 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    IF TG_OP = 'TRUNCATE' OR (
-        TG_OP = 'UPDATE' AND EXISTS (
+    -- Not in one condition: only an UPDATE knows both tables.
+    IF TG_OP = 'UPDATE' THEN
+        IF NOT EXISTS (
             SELECT
               FROM changed_old AS was
               JOIN changed_new AS becomes ON becomes.{key} = was.{key}
              WHERE was.{app_label} <> becomes.{app_label}
-        )
-    ) THEN
-        PERFORM rls_perms.live_all();
+        ) THEN
+            RETURN NULL;
+        END IF;
+    ELSIF TG_OP <> 'TRUNCATE' THEN
+        RETURN NULL;
     END IF;
+    PERFORM rls_perms.live_all();
     RETURN NULL;
 END
 $function$;

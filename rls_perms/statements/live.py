@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import LiteralString
 
 from psycopg import sql
 
@@ -202,7 +203,7 @@ def functions(wanted: Live) -> dict[str, sql.Composed]:
         "live_permission": template(
             "live_permission",
             permissions=permissions,
-            direct_holders=_direct_holders(auth),
+            direct_holders=_direct_holders(auth, "named"),
             held=held,
             mark=sql.Literal(_open_mark(wanted, RoleKind.PERMISSION) + ', "id": '),
             part_options=part_options,
@@ -212,6 +213,14 @@ def functions(wanted: Live) -> dict[str, sql.Composed]:
             groups=groups,
             held=held,
             mark=group_mark,
+            type=sql.SQL(auth.group_key_type),
+        ),
+        "live_less": template(
+            "live_less",
+            groups=groups,
+            permissions=permissions,
+            held=held,
+            direct_holders=_direct_holders(auth, "changed"),
             type=sql.SQL(auth.group_key_type),
         ),
         "live_follow": template("live_follow", attempts=sql.Literal(ATTEMPTS)),
@@ -370,16 +379,17 @@ def _held(auth: AuthTables) -> sql.Composed:
     )
 
 
-def _direct_holders(auth: AuthTables) -> sql.Composable:
-    """Whoever holds the permission *named* directly."""
+def _direct_holders(auth: AuthTables, named: LiteralString) -> sql.Composable:
+    """Whoever holds the permission directly that the variable *named* names."""
     if auth.user_permissions is None:
         return sql.SQL("SELECT WHERE false")
     table, _, permission = auth.user_permissions
     return sql.SQL(
         "SELECT FROM {table} AS given"
         " JOIN ({permissions}) AS permission ON permission.id = given.{permission}"
-        " WHERE permission.name = named"
+        " WHERE permission.name = {named}"
     ).format(
+        named=sql.SQL(named),
         table=table.identifier(),
         permissions=_permissions(auth),
         permission=sql.Identifier(permission),
