@@ -97,7 +97,8 @@ class Wanted:
     tester_inherits: bool = False
     #: Whether a membership can be without SET: before PostgreSQL 16 none is.
     has_options: bool = True
-    #: Whether combinations have the roles that they have: first use makes what is missing.
+    #: Whether users have what they have: first use makes the role of a combination that is
+    #: missing, and what nobody has any more is left.
     as_used: bool = False
 
 
@@ -303,6 +304,8 @@ class _Builder:
         """Make the roles of permissions that a policy asks for, or that a user holds directly."""
         direct = self.wanted.auth.direct.union(*(held for _, held in self.wanted.auth.combinations))
         mapped = direct & (self.privileges.keys() | self.asked)
+        if self.wanted.as_used:
+            mapped |= set(self._mapped_before())
         for permission in sorted(self.asked | mapped):
             role = self._role(self.names.permission(permission), RoleKind.PERMISSION, permission)
             for key, group in groups.items():
@@ -313,6 +316,15 @@ class _Builder:
                 self.entries.add(Entry("part", key, role))
             if permission in mapped:
                 self._privileges_of(role, {permission})
+
+    def _mapped_before(self) -> Iterator[str]:
+        """Permissions whose roles carry their privileges, though nobody holds them any more."""
+        recorded = {entry.key for entry in self.actual.entries if entry.kind == "part"}
+        for permission, (protection, command) in self.privileges.items():
+            role, table = self.names.permission(permission), _table(protection.relation.table)
+            held = Grant(role, table, Privilege(command)) in self.actual.grants
+            if held and f"p{self.wanted.auth.permission_ids.get(permission)}" in recorded:
+                yield permission
 
     def _session_roles(self, groups: Mapping[str, str]) -> None:
         """

@@ -126,7 +126,7 @@ def test_migrate_alone_installs_them():
     with deployments.empty() as other:
         deployments.migrate()
 
-        assert triggers(other) == 5 * 5
+        assert triggers(other) == 24
         assert sync_pg_roles(check=True).out == CLEAN
 
 
@@ -182,7 +182,7 @@ def test_without_live_sync_they_are_removed_and_drift_is_reported(deployment, re
     assert "create role" in drift.out
     assert "live" not in drift.out
     assert synced
-    assert triggers(deployment) == 25
+    assert triggers(deployment) == 24
     assert sync_pg_roles(check=True).out == CLEAN
 
 

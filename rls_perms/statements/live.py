@@ -262,8 +262,8 @@ def functions(wanted: Live) -> dict[str, sql.Composed]:
     if auth.user_permissions is not None:
         found["live_on_user_permission"] = template(
             "live_on_user_permission",
-            of_new=_concerned_permissions(auth, "changed_new"),
-            of_old=_concerned_permissions(auth, "changed_old"),
+            permissions=permissions,
+            permission=sql.Identifier(auth.user_permissions[2]),
         )
     return found
 
@@ -279,7 +279,11 @@ def triggers(auth: AuthTables) -> Iterable[sql.Composed]:
     if auth.names != auth.groups:
         followed["live_on_group_itself"] = auth.groups
     if auth.user_permissions is not None:
-        followed["live_on_user_permission"] = auth.user_permissions[0]
+        yield template(
+            "live_triggers_of_users",
+            table=auth.user_permissions[0].identifier(),
+            function=sql.Identifier("live_on_user_permission"),
+        )
     for function, table in followed.items():
         yield template("live_triggers", table=table.identifier(), function=sql.Identifier(function))
 
@@ -409,24 +413,4 @@ def _concerned_groups(auth: AuthTables, changed: str) -> sql.Composed:
         changed=sql.Identifier(changed),
         permissions=_permissions(auth),
         permission=sql.Identifier(permission),
-    )
-
-
-def _concerned_permissions(auth: AuthTables, changed: str) -> sql.Composed:
-    """Names of the permissions in *changed*, also of one that is gone and had a role."""
-    if auth.user_permissions is None:
-        raise ValueError("A user model without permissions has no changes of them.")
-    permission = sql.Identifier(auth.user_permissions[2])
-    return sql.SQL(
-        "SELECT known.name FROM rls_perms.known_role AS known"
-        " WHERE known.kind = 'permission' AND (known.name IN"
-        " (SELECT permission.name FROM {changed} AS given"
-        " JOIN ({permissions}) AS permission ON permission.id = given.{permission})"
-        " OR known.role IN (SELECT map.role FROM rls_perms.role_map AS map"
-        " WHERE map.kind = 'part' AND map.key IN"
-        " (SELECT 'p' || given.{permission} FROM {changed} AS given)))"
-    ).format(
-        changed=sql.Identifier(changed),
-        permissions=_permissions(auth),
-        permission=permission,
     )

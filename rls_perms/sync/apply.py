@@ -72,8 +72,9 @@ def plan(
     What there is to do; changes nothing. Raises PlanError, WrongCredentials.
 
     With *prune*, roles that stand for nothing are dropped, unless anything in the cluster still
-    needs them. With *as_used*, combinations of groups that users got or lost since the last sync
-    are nothing to be done: first use makes what is missing.
+    needs them. With *as_used*, groups and direct permissions that users got or lost since the last
+    sync are nothing to be done: first use makes the role of a combination that is missing, and
+    one that nobody has any more harms nobody.
     """
     role = catalog.check_credentials(connection)
     installed = catalog.installation(connection)
