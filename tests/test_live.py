@@ -301,6 +301,35 @@ def test_a_context_whose_group_is_deleted_in_between_is_refused_what_it_gave(
             Ticket.objects.count()
 
 
+def test_whoever_renames_a_group_of_their_own_goes_on_as_its_role(deployment, readers, acme):
+    chief = people.user("chief", tenant=acme, groups=[readers])
+    with as_user(chief, tenant=acme), transaction.atomic():
+        before = Ticket.objects.count()
+        Group.objects.filter(name="Readers").update(name="Viewers")
+        within = Ticket.objects.count()
+        transaction.set_rollback(True)
+    with as_user(chief, tenant=acme):
+        undone = Ticket.objects.count()
+        Group.objects.filter(name="Readers").update(name="Viewers")
+        after = Ticket.objects.count()
+
+    assert (before, within, undone, after) == (1, 1, 1, 1)
+
+
+def test_whoever_leaves_a_group_loses_its_rights_in_the_same_transaction(readers, acme):
+    chief = people.user("chief", tenant=acme, groups=[readers])
+    with as_user(chief, tenant=acme):
+        with transaction.atomic():
+            before = Ticket.objects.count()
+            chief.groups.clear()
+            with pytest.raises(PermissionDenied), transaction.atomic():
+                Ticket.objects.count()
+            transaction.set_rollback(True)
+        undone = Ticket.objects.count()
+
+    assert (before, undone) == (1, 1)
+
+
 @pytest.mark.parametrize("name", ["Clerks", "Managers"])
 @pytest.mark.parametrize("alias", ["default", "owner"])
 def test_a_group_that_settings_name_cannot_be_renamed(deployment, name, alias):

@@ -29,6 +29,7 @@ from rls_perms.conf import get_settings
 from rls_perms.context import Entered, current
 from rls_perms.denial import denied
 from rls_perms.exceptions import NamedGroup, UnknownRole
+from rls_perms.framework import deciding_tables
 from rls_perms.statements import session as text
 from rls_perms.testing import bare_login
 
@@ -171,8 +172,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
             has_settings=any(one.settings for one in get_settings().group_roles.values()),
             base=self._base,
             make_apart=None if self.is_test else self._make_session_role,
+            ask_again=self._ask_again,
+            deciding=deciding_tables(),
             follow=self._follow if self.is_test else None,
         )
+
+    def _ask_again(self) -> None:
+        source = current.get()
+        # Not entered(), which may ask the database, in the middle of an answer.
+        while source is not None and (found := source.found) is not None:
+            found.resolved.pop(self.alias, None)
+            source = found.previous
 
     @property
     def _base(self) -> Plain:
