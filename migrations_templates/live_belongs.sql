@@ -4,27 +4,27 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    statement text;
+    belonging_oid oid := (SELECT oid FROM pg_roles WHERE rolname = belonging);
+    change record;
 BEGIN
-    FOR statement IN
-        SELECT format('{revoke}', role.rolname, belonging, pg_get_userbyid(held.grantor))
+    FOR change IN
+        SELECT pg_get_userbyid(held.roleid) AS role, pg_get_userbyid(held.grantor) AS grantor
           FROM pg_auth_members AS held
-          JOIN pg_roles AS role ON role.oid = held.roleid
-          JOIN pg_roles AS member ON member.oid = held.member
-         WHERE member.rolname = belonging AND role.rolname <> ALL (roles)
+         WHERE held.member = belonging_oid AND pg_get_userbyid(held.roleid) <> ALL (roles)
            AND {reached}
-        UNION ALL
-        SELECT format('GRANT %I TO %I{part_options}', role.rolname, belonging)
-          FROM pg_roles AS role
-         WHERE role.rolname = ANY (roles)
+    LOOP
+        EXECUTE format('{revoke}', change.role, belonging, change.grantor);
+    END LOOP;
+    FOR change IN
+        SELECT one.rolname AS role
+          FROM pg_roles AS one
+         WHERE one.rolname = ANY (roles) AND belonging_oid IS NOT NULL
            AND NOT EXISTS (
-                   SELECT
-                     FROM pg_auth_members AS held
-                     JOIN pg_roles AS member ON member.oid = held.member
-                    WHERE held.roleid = role.oid AND member.rolname = belonging AND {is_part}
+                   SELECT FROM pg_auth_members AS held
+                    WHERE held.roleid = one.oid AND held.member = belonging_oid AND {is_part}
                )
     LOOP
-        EXECUTE statement;
+        EXECUTE format('GRANT %I TO %I{part_options}', change.role, belonging);
     END LOOP;
 END
 $function$;

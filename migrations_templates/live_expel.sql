@@ -4,17 +4,16 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    statement text;
+    left_oid oid := (SELECT oid FROM pg_roles WHERE rolname = left_alone);
+    change record;
 BEGIN
-    FOR statement IN
-        SELECT format('{revoke}', left_alone, member.rolname, pg_get_userbyid(held.grantor))
+    FOR change IN
+        SELECT pg_get_userbyid(held.member) AS member, pg_get_userbyid(held.grantor) AS grantor
           FROM pg_auth_members AS held
-          JOIN pg_roles AS role ON role.oid = held.roleid
-          JOIN pg_roles AS member ON member.oid = held.member
-         WHERE role.rolname = left_alone AND member.rolname <> current_user
+         WHERE held.roleid = left_oid AND pg_get_userbyid(held.member) <> current_user
            AND {reached}
     LOOP
-        EXECUTE statement;
+        EXECUTE format('{revoke}', left_alone, change.member, change.grantor);
     END LOOP;
 END
 $function$;

@@ -6,9 +6,9 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     holder_oid oid := (SELECT oid FROM pg_roles WHERE rolname = holder);
-    statements text[];
-    statement text;
+    change record;
 BEGIN
+    FOR change IN
     WITH known AS (
         SELECT DISTINCT relation.oid AS object, one.privilege,
                coalesce(attribute.attname::text, '') AS part
@@ -33,27 +33,27 @@ BEGIN
                       AND whole.part = ''
                )
     ), concerned AS (
-        SELECT objid AS object, objsubid AS number
-          FROM pg_shdepend
-         WHERE refclassid = 'pg_authid'::regclass AND refobjid = holder_oid
-           AND classid = 'pg_class'::regclass AND deptype = 'a'
-           AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+        -- The objects that name the role, and no others: one table may name hundreds.
+        SELECT relation.oid AS object, relation.relowner AS owner, dependency.objsubid AS number,
+               CASE dependency.objsubid
+                   WHEN 0 THEN relation.relacl
+                   ELSE (SELECT attacl FROM pg_attribute
+                          WHERE attrelid = relation.oid AND attnum = dependency.objsubid)
+               END AS acl
+          FROM pg_shdepend AS dependency
+          JOIN pg_class AS relation ON relation.oid = dependency.objid
+         WHERE dependency.refclassid = 'pg_authid'::regclass
+           AND dependency.refobjid = holder_oid AND dependency.deptype = 'a'
+           AND dependency.classid = 'pg_class'::regclass
+           AND dependency.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+           AND pg_has_role(relation.relowner, 'USAGE')
     ), held AS (
-        SELECT relation.oid AS object, acl.privilege_type AS privilege, '' AS part, acl.is_grantable
+        SELECT concerned.object, acl.privilege_type AS privilege, acl.is_grantable,
+               coalesce((SELECT attname::text FROM pg_attribute
+                          WHERE attrelid = concerned.object AND attnum = concerned.number), '') AS part
           FROM concerned
-          JOIN pg_class AS relation ON relation.oid = concerned.object
-         CROSS JOIN LATERAL aclexplode(relation.relacl) AS acl
-         WHERE concerned.number = 0 AND acl.grantee = holder_oid
-           AND acl.grantor = relation.relowner AND pg_has_role(relation.relowner, 'USAGE')
-        UNION
-        SELECT relation.oid, acl.privilege_type, attribute.attname::text, acl.is_grantable
-          FROM concerned
-          JOIN pg_class AS relation ON relation.oid = concerned.object
-          JOIN pg_attribute AS attribute
-            ON attribute.attrelid = relation.oid AND attribute.attnum = concerned.number
-         CROSS JOIN LATERAL aclexplode(attribute.attacl) AS acl
-         WHERE concerned.number > 0 AND acl.grantee = holder_oid
-           AND acl.grantor = relation.relowner AND pg_has_role(relation.relowner, 'USAGE')
+         CROSS JOIN LATERAL aclexplode(concerned.acl) AS acl
+         WHERE acl.grantee = holder_oid AND acl.grantor = concerned.owner
     ), revoked AS (
         SELECT held.object, held.privilege, held.part
           FROM held
@@ -68,29 +68,31 @@ BEGIN
           FROM held JOIN revoked USING (object, privilege)
          WHERE revoked.part = ''
     ), changes AS (
-        SELECT 'REVOKE %s%s ON %s %s FROM %I CASCADE' AS form, revoked.* FROM revoked
+        SELECT 'REVOKE' AS verb, revoked.* FROM revoked
         UNION ALL
-        SELECT 'GRANT %s%s ON %s %s TO %I', granted.*
+        SELECT 'GRANT', granted.*
           FROM (SELECT object, privilege, part FROM wanted
                 EXCEPT SELECT object, privilege, part FROM kept) AS granted
     )
-    SELECT array_agg(written ORDER BY written DESC) INTO statements
-      FROM (
-            SELECT format(
-                       changes.form, changes.privilege,
-                       coalesce(
-                           ' (' || string_agg(quote_ident(nullif(changes.part, '')), ', ') || ')', ''
-                       ),
-                       CASE relation.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
-                       changes.object::regclass, holder
-                   )
-              FROM changes
-              JOIN pg_class AS relation ON relation.oid = changes.object
-             GROUP BY changes.form, changes.privilege, changes.object, relation.relkind,
-                      changes.part = ''
-           ) AS statements (written);
-    FOREACH statement IN ARRAY coalesce(statements, '{{}}') LOOP
-        EXECUTE statement;
+        SELECT changes.verb, changes.privilege, changes.object::regclass AS target,
+               CASE relation.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
+               coalesce(
+                   ' (' || string_agg(quote_ident(nullif(changes.part, '')), ', ') || ')', ''
+               ) AS columns
+          FROM changes
+          JOIN pg_class AS relation ON relation.oid = changes.object
+         GROUP BY changes.verb, changes.privilege, changes.object, relation.relkind,
+                  changes.part = ''
+         -- First what is taken, which may take along what is given.
+         ORDER BY changes.verb DESC
+    LOOP
+        IF change.verb = 'REVOKE' THEN
+            EXECUTE format('REVOKE %s%s ON %s %s FROM %I CASCADE',
+                           change.privilege, change.columns, change.kind, change.target, holder);
+        ELSE
+            EXECUTE format('GRANT %s%s ON %s %s TO %I',
+                           change.privilege, change.columns, change.kind, change.target, holder);
+        END IF;
     END LOOP;
 END
 $function$;

@@ -40,11 +40,9 @@ BEGIN
           JOIN rls_perms.role_map AS map ON map.kind = 'part' AND map.key = 'g' || held.id
          WHERE held.name = named
            AND NOT EXISTS (
-                   SELECT
-                     FROM pg_auth_members AS present
-                     JOIN pg_roles AS role ON role.oid = present.roleid
-                     JOIN pg_roles AS one ON one.oid = present.member
-                    WHERE role.rolname = stands AND one.rolname = map.role
+                   SELECT FROM pg_auth_members AS present
+                    WHERE present.roleid = (SELECT oid FROM pg_roles WHERE rolname = stands)
+                      AND present.member = (SELECT oid FROM pg_roles WHERE rolname = map.role)
                )
     LOOP
         EXECUTE format('GRANT %I TO %I{part_options}', stands, member);

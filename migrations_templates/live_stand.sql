@@ -10,11 +10,10 @@ BEGIN
     PERFORM rls_perms.live_belongs(made, parts || {everyone}::text);
     FOREACH login IN ARRAY {logins}::text[] LOOP
         IF NOT EXISTS (
-            SELECT
-              FROM pg_auth_members AS held
-              JOIN pg_roles AS role ON role.oid = held.roleid
-              JOIN pg_roles AS member ON member.oid = held.member
-             WHERE role.rolname = made AND member.rolname = login AND {is_login}
+            SELECT FROM pg_auth_members AS held
+             WHERE held.roleid = (SELECT oid FROM pg_roles WHERE rolname = made)
+               AND held.member = (SELECT oid FROM pg_roles WHERE rolname = login)
+               AND {is_login}
         ) THEN
             EXECUTE format('GRANT %I TO %I{login_options}', made, login);
         END IF;

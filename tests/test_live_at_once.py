@@ -246,3 +246,36 @@ def test_a_transaction_that_sees_what_was_before_is_told_to_begin_anew(deploymen
 
     assert caught.value.__cause__.sqlstate == "40001"
     assert not holds(deployment, "shared_0")
+
+
+def test_an_edit_that_meets_another_grant_on_the_table_tries_again(deployment):
+    """PostgreSQL itself would say "tuple concurrently updated" to whoever waited."""
+    group = Group.objects.get(name="Shared 0")
+    one = people.permission("office.delete_ticket")
+    with psycopg.connect(dbname=deployment.name) as administrator:
+        administrator.execute("GRANT SELECT ON office_ticket TO pg_monitor")
+
+        def commit():
+            time.sleep(0.5)
+            administrator.commit()
+
+        ends = at_once(commit, lambda: group.permissions.add(one))
+    deployment.rows("REVOKE SELECT ON office_ticket FROM pg_monitor")
+
+    assert ends == [None, None]
+    assert holds(deployment, "shared_0", "DELETE")
+
+
+@pytest.mark.parametrize("alias", ["default", "owner"])
+def test_a_group_made_in_a_long_transaction_waits_for_no_reader(deployment, alias):
+    member = User.objects.get(username="user 1")
+    with transaction.atomic(using=alias):
+        Group.objects.using(alias).create(name="Slow")
+
+        def read():
+            with as_user(member, tenant=member.tenant_id):
+                return Ticket.objects.count()
+
+        ends = at_once(read, read)
+
+    assert ends == [1, 1]
