@@ -1,5 +1,6 @@
 -- Take every privilege on one table from the roles of this library, its logins and PUBLIC:
--- what they hold follows from the declaration before, and the next sync grants anew.
+-- what they hold follows from the declaration before, and the next sync grants anew. Until
+-- then live triggers grant nothing on it.
 CREATE OR REPLACE FUNCTION rls_perms.close_table(target regclass, logins text[]) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -30,5 +31,7 @@ BEGIN
             EXECUTE format('REVOKE ALL ON TABLE %s FROM %I', target, holder.name);
         END IF;
     END LOOP;
+    DELETE FROM rls_perms.known_grant
+     WHERE to_regclass(format('%I.%I', schema, object)) = target;
 END
 $function$;

@@ -18,6 +18,7 @@ class RlsPermsConfig(AppConfig):
         from rls_perms.checks import all_checks
         from rls_perms.fields import guard_fields
         from rls_perms.loud import make_delete_loud, make_loud
+        from rls_perms.naming import refuse_renaming
         from rls_perms.policies.constraint import declaration
         from rls_perms.policies.protected import check_protected
         from rls_perms.sync import migrating
@@ -28,6 +29,7 @@ class RlsPermsConfig(AppConfig):
         post_migrate.connect(migrating.after_migrate, dispatch_uid="rls_perms.after_migrate")
         for check in all_checks():
             checks.register(check, "rls_perms")
+        refuse_renaming()
         for model in apps.get_models():
             make_delete_loud(model)
             if declaration(model) is not None:

@@ -310,13 +310,29 @@ def closed_schemas(connection: "BaseDatabaseWrapper", names: Iterable[str]) -> t
 
 #: The name under which the functions of the schema are one definition.
 FUNCTIONS = "functions"
+#: Those of what follows the auth tables; the last says that nothing does.
+LIVE_MAP = "live map of permissions"
+LIVE = "live triggers"
+NOT_LIVE = "no live triggers"
 
 
 def definitions(connection: "BaseDatabaseWrapper") -> Iterable[Definition]:
     for (functions,) in _rows(connection, queries.FUNCTIONS_INSTALLED):
         yield Definition(FUNCTIONS, functions)
+    if _rows(connection, queries.HAS_LIVE)[0][0]:
+        yield from _live(connection)
     for name, comment in _rows(connection, queries.GRANT_VIEWS):
         yield Definition(f"view {name}", comment)
+
+
+def _live(connection: "BaseDatabaseWrapper") -> Iterable[Definition]:
+    for made, present, known in _rows(connection, queries.LIVE):
+        made_of, _, sealed = made.partition(" ")
+        if made and sealed == present:
+            yield Definition(LIVE, made_of)
+        if not made and present is None:
+            yield Definition(NOT_LIVE, "")
+        yield Definition(LIVE_MAP, known)
 
 
 def grant_view_types(connection: "BaseDatabaseWrapper") -> dict[str, Any]:
@@ -353,6 +369,18 @@ def closed_parameters(
 def current_schema(connection: "BaseDatabaseWrapper") -> str:
     """Where new tables are made."""
     return str(_rows(connection, queries.CURRENT_SCHEMA)[0][0])
+
+
+def owns(connection: "BaseDatabaseWrapper", role: str, table: Table) -> bool:
+    """Whether *role* may do to *table* what its owner may."""
+    name = table.identifier().as_string(None)
+    return bool(_rows(connection, queries.OWNS, [role, name])[0][0])
+
+
+def has_tables(connection: "BaseDatabaseWrapper", tables: Iterable[Table]) -> bool:
+    """Whether all of *tables* are there."""
+    names = [table.identifier().as_string(None) for table in tables]
+    return not _rows(connection, queries.MISSING, [names])[0][0]
 
 
 def lock(connection: "BaseDatabaseWrapper", number: int) -> None:

@@ -89,6 +89,10 @@ class Entered:
     def entered(self) -> "Entered":
         return self
 
+    @property
+    def found(self) -> "Entered":
+        return self
+
     def names(self, *always: str) -> frozenset[str]:
         """The names of all settings that a transaction carries for it."""
         return frozenset((*always, *(name for name, _ in self.context.settings)))
@@ -98,6 +102,10 @@ class Source(Protocol):
     """Something that knows the context, perhaps only once it is needed."""
 
     def entered(self) -> Entered: ...
+
+    #: The context as far as it was needed by now; asks nobody.
+    @property
+    def found(self) -> Entered | None: ...
 
 
 #: The context in force; None is no context: the login role, which may do almost nothing.

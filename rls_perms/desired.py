@@ -1,15 +1,17 @@
 """What a database should hold, from settings, Django's auth tables and declarations."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from rls_perms.exceptions import PlanError
 from rls_perms.grants import DatabaseObject, Grant, Membership, RoleSetting
-from rls_perms.identifiers import SCHEMA, shortened
+from rls_perms.identifiers import SCHEMA
 from rls_perms.keywords import FIXED_ROLES, Command, ObjectKind, Privilege, RoleKind
 from rls_perms.roles import Role, RoleNames, session_name
 from rls_perms.state import Definition, Entry, State
 from rls_perms.statements.install import CONTEXT_FUNCTIONS, LOGIN_FUNCTIONS
+from rls_perms.statements.live import KnownGrant, KnownRole, LiveMap
 from rls_perms.statements.row_security import Relation, Table
 
 ROWS = (Privilege.SELECT, Privilege.INSERT, Privilege.UPDATE, Privilege.DELETE)
@@ -81,6 +83,8 @@ class Auth:
     #: Each distinct pair of groups and direct permissions that an active user has.
     combinations: frozenset[tuple[frozenset[str], frozenset[str]]]
     permission_ids: Mapping[str, str]
+    #: Permissions that some user holds directly, active or not.
+    direct: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +106,9 @@ class Wanted:
     tester_inherits: bool = False
     #: Whether a membership can be without SET: before PostgreSQL 16 none is.
     has_options: bool = True
+    #: Whether users have what they have: first use makes the role of a combination that is
+    #: missing, and what nobody has any more is left.
+    as_used: bool = False
 
 
 def desired_state(wanted: Wanted, actual: State) -> State:
@@ -111,6 +118,11 @@ def desired_state(wanted: Wanted, actual: State) -> State:
     Raises PlanError where groups and names do not fit together.
     """
     return _Builder(wanted, actual).state()
+
+
+def live_map(wanted: Wanted) -> LiveMap:
+    """What groups and permissions mean, for triggers that follow them."""
+    return _Builder(wanted, State()).live_map()
 
 
 class _Builder:
@@ -148,6 +160,38 @@ class _Builder:
             settings=frozenset(self._role_settings()),
         )
 
+    def live_map(self) -> LiveMap:
+        roles = {KnownRole("group", name, self.names.group(name)) for name in self._bound()}
+        for permission in self.privileges.keys() | self.asked:
+            role = self.names.permission(permission)
+            asked = permission in self.asked
+            roles.add(KnownRole("permission", permission, role, asked))
+        grants: set[KnownGrant] = set()
+        for permission in self.privileges:
+            self.grants = set()
+            self._privileges_of("", {permission})
+            grants.update(self._known_grants("permission", {"": permission}))
+        self.grants = set()
+        self._table_grants()
+        grants.update(self._known_grants("role", {one.role: one.role for one in roles}))
+        return LiveMap(frozenset(roles), frozenset(grants))
+
+    def _known_grants(self, kind: str, names: Mapping[str, str]) -> Iterator[KnownGrant]:
+        """The grants to the roles in *names*, put together by columns."""
+        columns: defaultdict[tuple[str, DatabaseObject, Privilege], set[str]] = defaultdict(set)
+        for one in self.grants:
+            if one.role in names and not self._covered(one):
+                columns[one.role, one.object, one.privilege].add(one.column)
+        for (role, target, privilege), found in columns.items():
+            yield KnownGrant(
+                kind,
+                names[role],
+                target.schema,
+                target.name,
+                privilege,
+                tuple(sorted(found - {""})),
+            )
+
     # Roles
 
     def _role(
@@ -184,9 +228,7 @@ class _Builder:
 
     def _group_roles(self) -> dict[str, str]:
         """Make the role of each group; return group key -> role."""
-        bound = {*self.names.configured} | {
-            name for one in self.wanted.tables.protected for name in one.groups
-        }
+        bound = self._bound()
         self._refuse_renamed(bound)
         by_name = {name: key for key, name in self.wanted.auth.groups.items()}
         found: dict[str, str] = {}
@@ -196,16 +238,44 @@ class _Builder:
             self._refuse_same(role, name)
             key = by_name.get(name)
             self._session_part(self._role(role, RoleKind.GROUP, key, name), key, found)
-        for key, name in sorted(self.wanted.auth.groups.items(), key=lambda one: _ordered(one[0])):
-            if name in bound:
-                continue
-            role = self.names.group(name)
+        generated = {
+            key: name for key, name in self.wanted.auth.groups.items() if name not in bound
+        }
+        kept = dict(self._kept_names(generated))
+        for key, role in kept.items():
+            self._session_part(self._role(role, RoleKind.GROUP, key), key, found)
+        for key in sorted(generated.keys() - kept.keys(), key=_ordered):
+            role = self.names.group(generated[key])
             if role in self.roles:
-                role = shortened(role, distinct=f"{self.names.prefix} group {key}")
+                role = self.names.group(generated[key], key)
             self._session_part(self._role(role, RoleKind.GROUP, key), key, found)
         for key, role in found.items():
             self._privileges_of(role, self.wanted.auth.group_permissions.get(key, frozenset()))
         return found
+
+    def _bound(self) -> set[str]:
+        """Names of groups that settings or policies say."""
+        return {*self.names.configured} | {
+            name for one in self.wanted.tables.protected for name in one.groups
+        }
+
+    def _kept_names(self, groups: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """
+        The names that the roles of *groups* have already, as far as they fit.
+
+        One whose name was taken when it was made keeps the other that it got then.
+        """
+        by_key: defaultdict[str | None, set[str]] = defaultdict(set)
+        for one in self.actual.roles:
+            if one.mark.kind is RoleKind.GROUP and one.mark.bound is None:
+                by_key[one.mark.id].add(one.name)
+        recorded = {one.key: one.role for one in self.actual.entries if one.kind == "part"}
+        for key, name in groups.items():
+            fitting = by_key[key] & {self.names.group(name), self.names.group(name, key)}
+            fitting -= self.roles.keys()
+            in_use = fitting & {recorded.get(f"g{key}")}
+            if fitting:
+                yield key, min(in_use or fitting)
 
     def _session_part(self, role: str, key: str | None, found: dict[str, str]) -> None:
         self._becomable(role)
@@ -241,8 +311,10 @@ class _Builder:
 
     def _permission_roles(self, groups: Mapping[str, str]) -> None:
         """Make the roles of permissions that a policy asks for, or that a user holds directly."""
-        direct = {one for _, held in self.wanted.auth.combinations for one in held}
+        direct = self.wanted.auth.direct.union(*(held for _, held in self.wanted.auth.combinations))
         mapped = direct & (self.privileges.keys() | self.asked)
+        if self.wanted.as_used:
+            mapped |= set(self._mapped_before())
         for permission in sorted(self.asked | mapped):
             role = self._role(self.names.permission(permission), RoleKind.PERMISSION, permission)
             for key, group in groups.items():
@@ -253,6 +325,15 @@ class _Builder:
                 self.entries.add(Entry("part", key, role))
             if permission in mapped:
                 self._privileges_of(role, {permission})
+
+    def _mapped_before(self) -> Iterator[str]:
+        """Permissions whose roles carry their privileges, though nobody holds them any more."""
+        recorded = {entry.key for entry in self.actual.entries if entry.kind == "part"}
+        for permission, (protection, command) in self.privileges.items():
+            role, table = self.names.permission(permission), _table(protection.relation.table)
+            held = Grant(role, table, Privilege(command)) in self.actual.grants
+            if held and f"p{self.wanted.auth.permission_ids.get(permission)}" in recorded:
+                yield permission
 
     def _session_roles(self, groups: Mapping[str, str]) -> None:
         """
@@ -272,6 +353,8 @@ class _Builder:
         recorded = {
             (entry.key, entry.role) for entry in self.actual.entries if entry.kind == "session"
         }
+        if self.wanted.as_used:
+            keys = {key for key, _ in recorded if parts.keys() >= set(key.split(","))}
         # Of two with one mark, the one that is in use.
         given = {**dict(sorted(made)), **dict(made & recorded)}
         taken = {*self.actual.foreign, *(role.name for role in self.actual.elsewhere)}

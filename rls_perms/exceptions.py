@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.management.base import CommandError
-from django.db.utils import ProgrammingError
+from django.db.utils import IntegrityError, ProgrammingError
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -62,6 +62,14 @@ class InvalidSetting(RlsPermsError, ValueError):
 
 class UnknownRole(RlsPermsError):
     """A role that the database does not hold, or that the login may not become."""
+
+
+class NamedGroup(IntegrityError, RlsPermsError):
+    """
+    A group was to be renamed that settings or a policy name: a new one would have its role.
+
+    It is an ``IntegrityError``, so code that handles database errors goes on working.
+    """
 
 
 class PermissionDenied(DjangoPermissionDenied, ProgrammingError, RlsPermsError):

@@ -59,9 +59,26 @@ def framework_tables() -> FrameworkTables:
     return FrameworkTables(frozenset(names), readable)
 
 
+@cache
+def deciding_tables() -> tuple[bytes, ...]:
+    """The tables that say which role a user has: whoever writes to one may change it."""
+    user = apps.get_model(settings.AUTH_USER_MODEL)
+    models = {user}
+    names = set()
+    for field in user._meta.many_to_many:
+        if field.name in ("groups", "user_permissions"):
+            names.add(str(field.m2m_db_table()))
+        if field.name == "groups":
+            models.add(field.related_model)
+    for model in models:
+        names |= {one.model._meta.db_table for one in model._meta.concrete_fields}
+    return tuple(sorted(name.strip('"').encode() for name in names))
+
+
 def _forget(*, setting: str, **kwargs: object) -> None:
     if setting in ("RLS_PERMS", "AUTH_USER_MODEL", "INSTALLED_APPS"):
         framework_tables.cache_clear()
+        deciding_tables.cache_clear()
 
 
 setting_changed.connect(_forget, dispatch_uid="rls_perms.framework")

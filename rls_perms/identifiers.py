@@ -18,8 +18,14 @@ def digest(text: str, length: int = _DIGEST_LENGTH) -> str:
 
 
 def slug(text: str) -> str:
-    """*text* in lower-case ASCII letters, digits and underscores; may be empty."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    """
+    *text* in lower-case ASCII letters, digits and underscores; may be empty.
+
+    Letters lose their accents up to U+1FFF, where no version of Unicode adds any: the database
+    knows another version than Python, and makes the same names (live_name.sql).
+    """
+    known = "".join(letter for letter in text if letter < "\u2000")
+    plain = unicodedata.normalize("NFKD", known).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
 
 

@@ -30,6 +30,10 @@ class RequestContext:
         self._user: Any = None
         self._entered: Entered | None = None
 
+    @property
+    def found(self) -> Entered | None:
+        return self._entered
+
     def entered(self) -> Entered:
         user = _user_of(self.request)
         if self._entered is None or user is not self._user:

@@ -87,10 +87,16 @@ def configured_name(prefix: str, short: str, group: str) -> str:
 def generated_name(prefix: str, group: str) -> str:
     """The name of the role of a group that settings do not list."""
     short = slug(group)
-    readable = short == group.lower().replace(" ", "_")
+    # The database makes the same name (live_name.sql): both lower letters of ASCII alike.
+    readable = short and group.isascii() and short == group.lower().replace(" ", "_")
     if not readable or short in RESERVED or short.startswith(RESERVED_STARTS):
         return shortened(f"{prefix}_{short or 'group'}", distinct=f"{prefix}_{group}")
     return shortened(f"{prefix}_{short}")
+
+
+def other_name(prefix: str, name: str, key: str) -> str:
+    """The name of the role of the group *key* where *name* is another's."""
+    return shortened(name, distinct=f"{prefix} group {key}")
 
 
 def permission_name(prefix: str, app_label: str, codename: str) -> str:
@@ -135,11 +141,16 @@ class RoleNames:
     def fixed(self, kind: RoleKind) -> str:
         return fixed_name(self.prefix, kind)
 
-    def group(self, name: str) -> str:
-        """The role of the group *name*; follows from the name alone, before it exists too."""
+    def group(self, name: str, key: str | None = None) -> str:
+        """
+        The role of the group *name*; follows from the name alone, before it exists too.
+
+        With *key*, the generated name that it has where that is another's.
+        """
         if name in self.configured:
             return configured_name(self.prefix, self.configured[name], name)
-        return generated_name(self.prefix, name)
+        generated = generated_name(self.prefix, name)
+        return generated if key is None else other_name(self.prefix, generated, key)
 
     def permission(self, name: str) -> str:
         """The role of the holders of *name*, written ``app_label.codename``."""

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connections
+from django.test import override_settings
 
 from rls_perms.conf import get_settings
 from tests import databases
@@ -129,6 +130,18 @@ def _close() -> None:
     connections.close_all()
     for connection in connections.all(initialized_only=True):
         connection.close_pool()
+
+
+@contextmanager
+def without_live_triggers() -> Iterator[None]:
+    """LIVE_SYNC is False, and a sync has obeyed; another obeys what holds after."""
+    given = {**settings.RLS_PERMS, "LIVE_SYNC": False}
+    try:
+        with override_settings(RLS_PERMS=given):
+            sync_pg_roles()
+            yield
+    finally:
+        sync_pg_roles()
 
 
 @contextmanager

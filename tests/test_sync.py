@@ -45,6 +45,13 @@ def clerks():
     return group
 
 
+@pytest.fixture
+def by_sync_alone():
+    """Nothing follows changes but a sync."""
+    with deployments.without_live_triggers():
+        yield
+
+
 #: Something to do.
 REVOKED = "REVOKE SELECT ON office_ticket FROM {}"
 
@@ -345,7 +352,7 @@ def test_a_new_group_of_a_deleted_ones_name_inherits_nothing(deployment):
     assert privileges(deployment, "odd_ones") == set()
 
 
-def test_a_renamed_group_renames_its_generated_role(deployment):
+def test_a_renamed_group_renames_its_generated_role(deployment, by_sync_alone):
     group = people.group("Old Ones", "office.view_ticket")
     user = people.user("one", groups=[group])
     sync_pg_roles()
@@ -363,7 +370,9 @@ def test_a_renamed_group_renames_its_generated_role(deployment):
 
 
 @pytest.mark.parametrize("name", ["Clerks", "Managers"])
-def test_renaming_a_group_that_settings_name_is_an_error_with_the_edit(deployment, name):
+def test_renaming_a_group_that_settings_name_is_an_error_with_the_edit(
+    deployment, by_sync_alone, name
+):
     group = people.group(name, "office.view_ticket")
     sync_pg_roles()
     Group.objects.using("owner").filter(pk=group.pk).update(name="Somebody")
@@ -377,11 +386,14 @@ def test_renaming_a_group_that_settings_name_is_an_error_with_the_edit(deploymen
     assert deployment.snapshot() == before
 
 
-def test_renaming_a_group_that_only_a_policy_names_is_an_error_with_the_edit(deployment):
+def test_renaming_a_group_that_only_a_policy_names_is_an_error_with_the_edit(
+    deployment, by_sync_alone
+):
     group = people.group("Managers")
     sync_pg_roles()
     Group.objects.using("owner").filter(pk=group.pk).update(name="Chiefs")
-    with override_settings(RLS_PERMS={"DATABASES": ["default"], "TENANT_MODEL": "office.Tenant"}):
+    given = {"DATABASES": ["default"], "TENANT_MODEL": "office.Tenant", "LIVE_SYNC": False}
+    with override_settings(RLS_PERMS=given):
         said = sync_pg_roles()
     Group.objects.using("owner").filter(pk=group.pk).update(name="Managers")
 
@@ -402,7 +414,7 @@ def test_a_group_made_after_its_role_is_adopted(deployment):
 @pytest.mark.parametrize(
     "name", ["everyone", "system", "can_x", "Ünïcode", "a" * 150, "clerk", 'a"b; DROP ROLE x']
 )
-def test_groups_of_any_name_have_a_role_that_works(deployment, name):
+def test_groups_of_any_name_have_a_role_that_works(deployment, by_sync_alone, name):
     group = people.group(name, "office.view_ticket")
     tenant = people.tenant()
     ticket = people.make(Ticket(tenant=tenant, title="one"))
@@ -575,7 +587,9 @@ def test_a_session_role_whose_name_is_a_groups_gets_another(deployment, newcomer
     assert sync_pg_roles(check=True).status == 0
 
 
-def test_a_group_that_takes_a_session_roles_name_takes_nothing_else_of_it(deployment, newcomer):
+def test_a_group_that_takes_a_session_roles_name_takes_nothing_else_of_it(
+    deployment, by_sync_alone, newcomer
+):
     taken = current_role(newcomer)
     member = people.user("other", groups=[people.group("Clerk Manager")])
     sync_pg_roles()
@@ -592,7 +606,7 @@ def test_a_group_that_takes_a_session_roles_name_takes_nothing_else_of_it(deploy
 # Marks
 
 
-def test_a_role_of_the_name_space_without_our_mark_is_never_altered(deployment):
+def test_a_role_of_the_name_space_without_our_mark_is_never_altered(deployment, by_sync_alone):
     name = deployment.role("odd_ones_by_hand")
     deployment.as_boss(f"CREATE ROLE {name} LOGIN; GRANT SELECT ON office_ticket TO {name}")
     people.group("Odd Ones By Hand")

@@ -44,8 +44,14 @@ def deployment():
 
 @pytest.fixture
 def teams(deployment):
-    """Groups, permissions and combinations of them that no sync has seen."""
+    """Groups, permissions and combinations of them that no sync has seen, nor any trigger."""
     deployment.as_boss("TRUNCATE office_tenant, office_user, auth_group CASCADE")
+    with deployments.without_live_triggers():
+        make_teams()
+        yield
+
+
+def make_teams():
     for number in range(6):
         people.group(f"Team {number}", "office.view_ticket", "office.add_document")
     groups = list(Group.objects.using("owner"))

@@ -267,6 +267,28 @@ FUNCTIONS_INSTALLED = """
 SELECT functions FROM rls_perms.installation
 """
 
+HAS_LIVE = """
+SELECT pg_catalog.to_regprocedure('rls_perms.live_digest()') IS NOT NULL
+"""
+
+# What the live triggers were made of, and what they were then and are now; and the map.
+LIVE = """
+SELECT live, rls_perms.live_digest(), rls_perms.live_map_digest() FROM rls_perms.installation
+"""
+
+OWNS = """
+SELECT pg_catalog.pg_has_role(%s, relowner, 'USAGE')
+  FROM pg_catalog.pg_class
+ WHERE oid = %s::pg_catalog.regclass
+"""
+
+MISSING = """
+SELECT EXISTS (
+           SELECT FROM pg_catalog.unnest(%s::text[]) AS name
+            WHERE pg_catalog.to_regclass(name) IS NULL
+       )
+"""
+
 # What a login must not be. The last column: whether it may become the owner.
 LOGINS = """
 SELECT role.rolname::text, role.rolsuper, role.rolbypassrls, role.rolinherit, role.rolcreaterole,

@@ -19,6 +19,7 @@ from rls_perms.plan import (
     AddMembership,
     Change,
     CreateRole,
+    Define,
     DropRole,
     MarkRole,
     Plan,
@@ -31,10 +32,12 @@ from rls_perms.plan import (
 from rls_perms.policies.constraint import role_names
 from rls_perms.statements.changes import MEMBERSHIP_OPTIONS, statement
 from rls_perms.statements.install import LOCK
+from rls_perms.statements.live import PATIENCE, SHORT_PATIENCE, lock_tables
 from rls_perms.statements.render import text as as_text
 from rls_perms.sync.auth import read_auth
 from rls_perms.sync.credentials import check_logins, lacks_createrole
 from rls_perms.sync.install import wanted_functions
+from rls_perms.sync.live import auth_tables, live_definitions
 from rls_perms.sync.parameters import check_parameters
 from rls_perms.sync.tables import Survey, survey
 
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 #: SQLSTATEs of concurrent role DDL, after which the difference is taken again.
-CONCURRENT = ("XX000", "23505", "42710", "42704", "40P01")
+CONCURRENT = ("XX000", "23505", "42710", "42704", "40P01", "55P03")
 ATTEMPTS = 10
 #: How often the difference is applied until nothing is left of it.
 ROUNDS = 3
@@ -62,12 +65,16 @@ class Outcome:
     left: Plan = NOTHING
 
 
-def plan(connection: "BaseDatabaseWrapper", *, prune: bool = False) -> Outcome:
+def plan(
+    connection: "BaseDatabaseWrapper", *, prune: bool = False, as_used: bool = False
+) -> Outcome:
     """
     What there is to do; changes nothing. Raises PlanError, WrongCredentials.
 
     With *prune*, roles that stand for nothing are dropped, unless anything in the cluster still
-    needs them.
+    needs them. With *as_used*, groups and direct permissions that users got or lost since the last
+    sync are nothing to be done: first use makes the role of a combination that is missing, and
+    one that nobody has any more harms nobody.
     """
     role = catalog.check_credentials(connection)
     installed = catalog.installation(connection)
@@ -77,7 +84,7 @@ def plan(connection: "BaseDatabaseWrapper", *, prune: bool = False) -> Outcome:
             "credentials first."
         )
     with catalog.as_installed(installed):
-        return _plan(connection, role, installed, prune=prune)
+        return _plan(connection, role, installed, prune=prune, as_used=as_used)
 
 
 def _plan(
@@ -86,8 +93,10 @@ def _plan(
     installed: catalog.Installation,
     *,
     prune: bool,
+    as_used: bool,
 ) -> Outcome:
-    tables = survey(connection, role.installed_by or role.name)
+    owner = role.installed_by or role.name
+    tables = survey(connection, owner)
     is_test = bool(connection.settings_dict.get(catalog.TEST_DATABASE))
     logins = () if is_test else get_settings().login_roles
     check_logins(connection)
@@ -111,7 +120,10 @@ def _plan(
         tester=role.session if is_test and not session.superuser else None,
         tester_inherits=session.inherits and not has_options,
         has_options=has_options,
+        as_used=as_used and not prune,
     )
+    live, not_live = live_definitions(connection, wanted, owner)
+    wanted = replace(wanted, definitions=wanted.definitions | live)
     desired = desired_state(wanted, actual)
     # Roles that a declaration names and that are not ours: what they have need not be given again.
     foreign = {one.role for one in desired.grants} - {one.name for one in desired.roles} - {*logins}
@@ -127,7 +139,7 @@ def _plan(
         **_still_needed(connection, found),
     }
     done = Plan(tuple(change for change in found if change not in left))
-    warnings = [*_warnings(wanted, tables), *crowded, *left.values()]
+    warnings = [*_warnings(wanted, tables), *not_live, *crowded, *left.values()]
     return Outcome(done, tuple(warnings), Plan(tuple(left)))
 
 
@@ -153,7 +165,7 @@ def sync(
     for attempt in range(ATTEMPTS):
         try:
             with transaction.atomic(using=connection.alias):
-                catalog.lock(connection, LOCK)
+                _lock(connection, outcome.plan)
                 return _converge(connection, prune, progress)
         except Error as error:
             cause = error.__cause__
@@ -163,6 +175,25 @@ def sync(
             # Not at once and not all together: who was faster is given the time to end.
             time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - no secret
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _lock(connection: "BaseDatabaseWrapper", changes: Plan) -> None:
+    """
+    Keep other syncs and the live triggers out until the end of the transaction.
+
+    To make triggers, their tables are locked, too. Whoever writes to one waits for the first
+    lock and has the table: so wait for neither with the other in hand, but try again.
+    """
+    defined = {one.definition.name for one in changes if isinstance(one, Define)}
+    auth = auth_tables(connection)
+    if auth is None or not defined & {catalog.LIVE, catalog.NOT_LIVE}:
+        catalog.lock(connection, LOCK)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(SHORT_PATIENCE)
+        cursor.execute(as_text(lock_tables(auth.tables())))
+        catalog.lock(connection, LOCK)
+        cursor.execute(PATIENCE)
 
 
 def _converge(connection: "BaseDatabaseWrapper", prune: bool, progress: Progress) -> Outcome:

@@ -27,14 +27,14 @@ def read_auth(connection: "BaseDatabaseWrapper") -> Auth:
             "pk", "content_type__app_label", "codename"
         )
     }
-    group = _many_to_many(user, "groups")
+    group = many_to_many(user, "groups")
     groups: dict[str, str] = {}
     held: defaultdict[str, set[str]] = defaultdict(set)
     if group is not None:
         model = group.remote_field.model
         rows = model._base_manager.using(alias).values_list("pk", "name")
         groups = {str(pk): name for pk, name in rows}
-        permissions = _many_to_many(model, "permissions")
+        permissions = many_to_many(model, "permissions")
         if permissions is not None:
             for group_key, permission_key in _pairs(permissions, alias):
                 held[str(group_key)].add(names[permission_key])
@@ -43,7 +43,17 @@ def read_auth(connection: "BaseDatabaseWrapper") -> Auth:
         group_permissions={key: frozenset(value) for key, value in held.items()},
         combinations=_combinations(user, alias, names),
         permission_ids={name: str(pk) for pk, name in names.items()},
+        direct=_direct(user, alias, names),
     )
+
+
+def _direct(user: Any, alias: str, names: dict[Any, str]) -> frozenset[str]:
+    """What some user holds directly, whoever it is: then nothing changes with is_active."""
+    field = many_to_many(user, "user_permissions")
+    if field is None:
+        return frozenset()
+    held = _pairs(field, alias).values_list(_names(field)[1], flat=True)
+    return frozenset(names[pk] for pk in held.distinct())
 
 
 def _combinations(
@@ -62,7 +72,7 @@ def _combinations(
         ("groups", groups, str),
         ("user_permissions", permissions, names.__getitem__),
     ):
-        field = _many_to_many(user, field_name)
+        field = many_to_many(user, field_name)
         if field is not None:
             for user_key, other_key in _pairs(field, alias):
                 found[user_key].add(text(other_key))
@@ -75,12 +85,17 @@ def _combinations(
 def _pairs(field: Any, alias: str) -> Any:
     """The pairs of keys in the table of a many-to-many field."""
     through = field.remote_field.through
-    columns = {one.column: one.attname for one in through._meta.concrete_fields}
-    names = columns[field.m2m_column_name()], columns[field.m2m_reverse_name()]
-    return through._base_manager.using(alias).values_list(*names)
+    return through._base_manager.using(alias).values_list(*_names(field))
 
 
-def _many_to_many(model: Any, name: str) -> Any:
+def _names(field: Any) -> tuple[str, str]:
+    """The attributes of the two keys in the table of a many-to-many field."""
+    columns = {one.column: one.attname for one in field.remote_field.through._meta.concrete_fields}
+    return columns[field.m2m_column_name()], columns[field.m2m_reverse_name()]
+
+
+def many_to_many(model: Any, name: str) -> Any:
+    """The many-to-many field of *model* with that name, None if it has none."""
     if not _has_field(model, name):
         return None
     field = model._meta.get_field(name)

@@ -31,7 +31,8 @@ from rls_perms.backends.postgresql.transport import RoleConnection
 from rls_perms.conf import get_settings
 from rls_perms.context import ClosedColumns, Entered, current
 from rls_perms.denial import Asking, denied
-from rls_perms.exceptions import PermissionDenied, UnknownRole
+from rls_perms.exceptions import NamedGroup, PermissionDenied, UnknownRole
+from rls_perms.framework import deciding_tables
 from rls_perms.statements import session as text
 from rls_perms.testing import bare_login
 
@@ -41,6 +42,9 @@ ATTEMPTS = 5
 
 #: No role of that name; no role for a user, in a transaction that may not make one; too many.
 NO_SUCH_ROLE = ("RP002", "RP004", "RP005")
+
+#: A live trigger refused to rename a group.
+NAMED_GROUP = "RP008"
 
 
 class _Driver(ModuleType):
@@ -64,6 +68,9 @@ class _ErrorWrapper(DatabaseErrorWrapper):
         if isinstance(exc_value, psycopg.Error) and exc_value.sqlstate in NO_SUCH_ROLE:
             message = f"{exc_value.diag.message_primary}. {exc_value.diag.message_hint}"
             raise UnknownRole(message).with_traceback(traceback) from exc_value
+        if isinstance(exc_value, psycopg.Error) and exc_value.sqlstate == NAMED_GROUP:
+            message = f"{exc_value.diag.message_primary}. {exc_value.diag.message_hint}"
+            raise NamedGroup(message).with_traceback(traceback) from exc_value
         super().__exit__(exc_type, exc_value, traceback)
 
 
@@ -170,8 +177,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
             has_settings=any(one.settings for one in get_settings().group_roles.values()),
             base=self._base,
             make_apart=None if self.is_test else self._make_session_role,
+            ask_again=self._ask_again,
+            deciding=deciding_tables(),
             follow=self._follow if self.is_test else None,
         )
+
+    def _ask_again(self) -> None:
+        source = current.get()
+        # Not entered(), which may ask the database, in the middle of an answer.
+        while source is not None and (found := source.found) is not None:
+            found.resolved.pop(self.alias, None)
+            source = found.previous
 
     @property
     def _base(self) -> Plain:

@@ -114,12 +114,13 @@ class _RoleCursor:
             return
         prefix, connection._prefix = connection._prefix, None
         own = 0 if prefix is None else len(prefix.statements)
-        unsettled = False
+        unsettled = decided = False
         for result in results[own:]:
             tag = result.command_status or b""
             if tag in SETTING and connection.roles.unsettled_by(tag, self._query):
                 connection._astray = True
             unsettled |= tag.startswith(UNSETTLING)
+            decided |= connection.roles.decided_by(tag, self._query)
         if prefix is not None:
             connection.hear(prefix, results)
         super()._check_results(results)  # type: ignore[misc]
@@ -131,6 +132,8 @@ class _RoleCursor:
                 results.append(self._conn.pgconn.make_empty_result(pq.ExecStatus.EMPTY_QUERY))
         if unsettled:
             connection.forget()
+        if decided:
+            connection.ask_again()
 
 
 class Cursor(_RoleCursor, DjangoCursor):

@@ -16,6 +16,9 @@ SETTING_ANYTHING = (b"DISCARD", b"DO", b"CALL")
 #: One with these may have set something.
 SETTING = (*SETTING_ANYTHING, b"SET", b"RESET")
 
+#: One with these has written rows.
+WRITING = (b"INSERT", b"UPDATE", b"DELETE", b"MERGE", b"TRUNCATE")
+
 #: SET and RESET are harmless unless they name one of these, or a setting of our own.
 ROLE_WORDS = (b"role", b"authorization", b"all", b"u&")
 
@@ -83,6 +86,9 @@ class Roles:
     base: Plain
     #: Make a missing role over a connection of its own; None in tests, where it would wait.
     make_apart: Callable[[Entered], None] | None
+    #: Forget what is known of the roles of contexts; and the tables on which they depend.
+    ask_again: Callable[[], None]
+    deciding: tuple[bytes, ...]
     #: What a test database does before a context is applied: its roles follow the auth tables.
     follow: Callable[[], None] | None = None
 
@@ -99,6 +105,12 @@ class Roles:
         if name.startswith(f"{self.guc_prefix}."):
             return rendered(text.set_local, name, "")
         return rendered(text.reset_parameter, name)
+
+    def decided_by(self, tag: bytes, query: Any) -> bool:
+        """Whether a statement may have changed which role a user has."""
+        if query is None or not tag.startswith(WRITING):
+            return False
+        return any(table in query.query for table in self.deciding)
 
     def unsettled_by(self, tag: bytes, query: Any) -> bool:
         """Whether one of ``SETTING`` may have set a role or a setting of ours by itself."""

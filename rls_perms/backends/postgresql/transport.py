@@ -37,6 +37,9 @@ FAILED = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE)
 #: session_role() knows no role for a combination; make_session_role() makes it.
 NO_SESSION_ROLE = "RP001"
 
+#: A role that is called otherwise by now, or that the login may not become any more.
+ROLE_IS_GONE = {"22023": "role", "42501": "set role"}
+
 
 class RoleConnection(psycopg.Connection[Any]):
     """A connection that knows what is applied in the transaction that is open on it."""
@@ -53,6 +56,8 @@ class RoleConnection(psycopg.Connection[Any]):
     _astray: bool = False
     #: Who the message that is under way asks for a role, if it may be asked again.
     _asking: Entered | None = None
+    #: Who becomes a role with the message that is under way, if it may be asked for anew.
+    _becoming: Entered | None = None
     #: What the database answered in this transaction, which may yet be rolled back.
     _answers: dict[Entered, Resolved]
     _wanted: Wanted | None = None
@@ -124,12 +129,25 @@ class RoleConnection(psycopg.Connection[Any]):
         self._standing = self._touched
         self._answers.clear()
 
+    def ask_again(self) -> None:
+        """Whoever is in which group may have changed: contexts have to ask for their roles."""
+        self._answers.clear()
+        self._ours.ask_again()
+
     def recover(self, error: psycopg.Error) -> bool:
         """
         Make the session role that a context lacked; whether the message may be sent again.
 
-        Only where the message had begun its transaction, so that nothing is lost by it.
+        It may, too, where the role of a context is gone, since its group was renamed or deleted
+        in between. Only where the message had begun its transaction, so that nothing is lost by
+        it.
         """
+        becoming, self._becoming = self._becoming, None
+        if becoming is not None and self._lost_role(becoming, error):
+            if self.pgconn.transaction_status != IDLE:
+                self.rollback()
+            becoming.resolved.pop(self._ours.alias, None)
+            return True
         asking, self._asking = self._asking, None
         if error.sqlstate != NO_SESSION_ROLE or asking is None:
             # On a connection that is not ours, too.
@@ -141,6 +159,13 @@ class RoleConnection(psycopg.Connection[Any]):
             self.rollback()
         make_apart(asking)
         return True
+
+    def _lost_role(self, becoming: Entered, error: psycopg.Error) -> bool:
+        if error.sqlstate not in ROLE_IS_GONE:
+            return False
+        known = becoming.resolved.get(self._ours.alias)
+        words = ROLE_IS_GONE[error.sqlstate] if known is None else known.role
+        return words in (error.diag.message_primary or "")
 
     # What psycopg calls
 
@@ -238,6 +263,8 @@ class RoleConnection(psycopg.Connection[Any]):
         if left := self._standing - names:
             prefix.statements += map(roles.clears, sorted(left))
         prefix.statements += self._settings(wanted.context)
+        if fresh and wanted.context.asker is not Asker.ROLE:
+            self._becoming = wanted
         if known is not None:
             prefix.statements += self._known(known)
             names |= known.names
@@ -313,7 +340,7 @@ class RoleConnection(psycopg.Connection[Any]):
 
     def settle(self, prefix: Prefix, results: list[Any]) -> None:
         """The prefix went through: note what is applied now."""
-        self._asking = None
+        self._asking = self._becoming = None
         self._touched, self._standing = prefix.touched, prefix.standing
         if not isinstance(prefix.wanted, Keep):
             self._applied = prefix.wanted
@@ -399,7 +426,7 @@ class _Wanting:
     def _leave(self) -> None:
         connection = self.connection
         connection._wanted, connection._carries = self.before
-        connection._prefix = connection._asking = None
+        connection._prefix = connection._asking = connection._becoming = None
         if self.wanted is KEEP:
             # Django's own, as the time zone of a new connection.
             connection._astray = self.astray

@@ -49,7 +49,7 @@ class Command(BaseCommand):
         progress = ProgressBar(self.stderr)
         try:
             if only_look:
-                outcome = sync.plan(connection, prune=options["prune"])
+                outcome = sync.plan(connection, prune=options["prune"], as_used=options["check"])
             else:
                 outcome = sync.sync(connection, prune=options["prune"], progress=progress)
         except RlsPermsError as error:

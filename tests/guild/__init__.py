@@ -1,0 +1,3 @@
+"""Users and groups that are not Django's own."""
+
+urlpatterns: list[object] = []
