@@ -113,7 +113,7 @@ def auth_tables(connection: "BaseDatabaseWrapper") -> AuthTables | None:
         model=column(content_type, "model"),
         groups=table(group),
         group_key=str(group._meta.pk.column),
-        group_key_type=key_type(group, connection),
+        group_key_type=key_type(group._meta.pk, connection),
         names=table(name.model),
         names_key=str(name.model._meta.pk.column),
         name=str(name.column),
