@@ -198,7 +198,7 @@ def actual_state(
         known,
         memberships=frozenset(_memberships(connection, ours, logins)),
         grants=frozenset(grant for grant in _grants(connection) if counts(grant)),
-        definitions=frozenset(definitions(connection)),
+        definitions=frozenset({*definitions(connection), *following(connection)}),
         entries=frozenset(Entry(*row) for row in _rows(connection, queries.ENTRIES)),
         settings=frozenset(RoleSetting(*row) for row in _rows(connection, queries.ROLE_SETTINGS)),
     )
@@ -277,6 +277,12 @@ def definitions(connection: "BaseDatabaseWrapper") -> Iterable[Definition]:
         yield Definition(FUNCTIONS, functions)
     for name, comment in _rows(connection, queries.GRANT_VIEWS):
         yield Definition(f"view {name}", comment)
+
+
+def following(connection: "BaseDatabaseWrapper") -> Iterable[Definition]:
+    """The triggers by which grants follow rows; without a digest if they were changed since."""
+    for name, made_of in _rows(connection, queries.FOLLOWING):
+        yield Definition(f"triggers {name}", made_of)
 
 
 def grant_view_types(connection: "BaseDatabaseWrapper") -> dict[str, Any]:

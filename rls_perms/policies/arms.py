@@ -30,6 +30,8 @@ class Arm:
     using: Q | None
     check: Q | None
     granted: bool = False
+    #: Whether it is the permission itself: all rows of the tenant.
+    of_permission: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def arms(policies: Sequence[Policy | ObjectPermissions]) -> Arms:
 def _of_permission(commands: Iterable[Command]) -> Iterator[Arm]:
     for command in commands:
         gate = frozenset(SHOWING) if command is Command.SELECT else frozenset({command})
-        yield Arm("permission", command, (EVERYONE,), gate, Q(), Q())
+        yield Arm("permission", command, (EVERYONE,), gate, Q(), Q(), of_permission=True)
 
 
 def _of_policy(policy: Policy) -> Iterator[Arm]:

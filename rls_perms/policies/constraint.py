@@ -22,6 +22,7 @@ from rls_perms.policies.declared import ObjectPermissions, Policy
 from rls_perms.roles import RoleNames
 from rls_perms.state import Definition
 from rls_perms.statements import row_security as text
+from rls_perms.statements.grant_triggers import forget
 from rls_perms.statements.grant_views import empty_view
 from rls_perms.statements.render import joined
 from rls_perms.statements.render import text as as_text
@@ -127,7 +128,8 @@ class RowSecurity(BaseConstraint):
         if not is_ours(schema_editor.connection):
             return None
         table = table_of(model)
-        return as_text(joined([text.drop_policies(table), text.forget_triggers(table)], "\n"))
+        dropped = [text.drop_policies(table), text.forget_triggers(table), forget(table)]
+        return as_text(joined(dropped, "\n"))
 
     def validate(
         self,
@@ -195,6 +197,8 @@ class RowSecurity(BaseConstraint):
             *(empty_view(view, key_kind(model, compiler.connection)) for view in compiler.views()),
             *(text.create_policy(spec, table, self.mark) for spec in compiler.specs()),
             text.remember_new_rows(table, compiler.key.column, compiler.setting, unbound),
+            # Sync makes them anew, as it fills the views: it knows the ids of permissions.
+            forget(table),
         ]
 
 

@@ -216,6 +216,19 @@ SELECT relname::text, coalesce(pg_catalog.obj_description(oid, 'pg_class'), '')
  WHERE relnamespace = 'rls_perms'::pg_catalog.regnamespace AND relkind = 'v'
 """
 
+# Functions by which grants follow rows: the digest they were made of, if they are still so.
+FOLLOWING = """
+SELECT proname::text,
+       CASE WHEN mark.words[3] = rls_perms.trigger_digest(function.oid::pg_catalog.regproc)
+            THEN mark.words[2] ELSE '' END
+  FROM pg_catalog.pg_proc AS function
+ CROSS JOIN LATERAL (
+           SELECT pg_catalog.string_to_array(pg_catalog.obj_description(oid, 'pg_proc'), ' ')
+       ) AS mark (words)
+ WHERE pronamespace = 'rls_perms'::pg_catalog.regnamespace AND mark.words[1] = 'rls_perms'
+   AND EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgfoid = function.oid)
+"""
+
 FUNCTIONS_INSTALLED = """
 SELECT functions FROM rls_perms.installation
 """

@@ -118,6 +118,8 @@ def functions(wanted: Installed) -> list[sql.Composed]:
         template("close_table"),
         template("policy_digest"),
         template("seal"),
+        template("trigger_digest"),
+        template("seal_triggers"),
         template("ensure_role"),
         template("forget_new_row_function"),
         # What is new is PUBLIC's to call until somebody says otherwise.
