@@ -1,2 +1,2 @@
 DELETE FROM {grants} AS granted
- WHERE granted.{content_type} = {content_type_id} AND granted.{object} = OLD.{key}::text;
+ WHERE {conditions}granted.{object} = OLD.{key}{text};

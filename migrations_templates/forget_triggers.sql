@@ -1,8 +1,3 @@
--- Whoever it is that removes a row, the owner too.
-CREATE TRIGGER {delete} AFTER DELETE ON {table}
-    REFERENCING OLD TABLE AS gone
-    FOR EACH STATEMENT
-    EXECUTE FUNCTION rls_perms.{function}();
 CREATE TRIGGER {update} AFTER UPDATE ON {table}
     FOR EACH ROW WHEN (OLD.{key} IS DISTINCT FROM NEW.{key})
     EXECUTE FUNCTION rls_perms.{function}();

@@ -8,7 +8,7 @@ from psycopg import sql
 
 from rls_perms.identifiers import shortened
 from rls_perms.keywords import Command
-from rls_perms.statements.render import joined, template
+from rls_perms.statements.render import joined, literals, template
 from rls_perms.statements.row_security import Table
 
 Branch = Literal["user", "group"]
@@ -135,3 +135,30 @@ def child_rows(table: Table, column: str, key_kind: str, gate: str) -> sql.Compo
         child=table.identifier(),
         gate=sql.SQL(gate),
     )
+
+
+def gone_parts(sources: Iterable[str], key_kind: str) -> sql.Composed:
+    """The keys of the children that the asker deleted in this transaction."""
+    return template(
+        "gone_keys",
+        type=sql.SQL(key_kind),
+        sources=literals(sources),
+        holder=sql.SQL(
+            "= pg_catalog.concat_ws(' ', pg_catalog.current_setting('role'), rls_perms.user_id())"
+        ),
+    )
+
+
+def gone_grants(source: str, grants: GrantTable, key_kind: str) -> sql.Composed:
+    """The keys whose grants to delete them this transaction took away, by foreign key."""
+    if grants.members is None:
+        holder = sql.SQL("= rls_perms.user_id()::text").format()
+    else:
+        members, group, user = grants.members
+        holder = template(
+            "any_group",
+            members=sql.Identifier(members),
+            member_group=sql.Identifier(group),
+            member_user=sql.Identifier(user),
+        )
+    return template("gone_keys", type=sql.SQL(key_kind), sources=literals([source]), holder=holder)

@@ -114,6 +114,7 @@ def functions(wanted: Installed) -> list[sql.Composed]:
         # Here and not among the tables: an older installation lacks it.
         template("create_role_setting"),
         template("role_settings"),
+        template("create_gone"),
         template("drop_policies"),
         template("close_table"),
         template("policy_digest"),

@@ -24,6 +24,7 @@ from rls_perms.policies.grant_tables import (
     grant_models,
     grant_sources,
     heirs,
+    shares_key,
 )
 from rls_perms.state import Definition
 from rls_perms.statements import grant_triggers, grant_views
@@ -53,12 +54,12 @@ class ObjectGrants:
         self, model: type[Model], declared: RowSecurity, made: Compiled
     ) -> Iterator[Definition]:
         """What the declaration of *model* needs; nothing that guardian's tables lack yet."""
-        if made.key_kind is None:
-            return
-        yield from self._views(model, made, made.key_kind)
+        if made.key_kind is not None:
+            yield from self._views(model, made, made.key_kind)
+            yield from self._following_grants(model)
         wanted = self._following(model, declared)
         name = f"triggers {grant_triggers.function_name(table_of(model))}"
-        if wanted is None:
+        if not wanted:
             if name in self.present:
                 # Guardian's tables are gone, and deleting a row would fail.
                 yield Definition(name, "none", as_text(grant_triggers.forget(table_of(model))))
@@ -90,6 +91,7 @@ class ObjectGrants:
         allowed on that part of it, or Django could not read, save or delete the child.
         """
         yield from self._granted(model, key_kind, command, branch)
+        granting, parts = [model], []
         for child in heirs(model):
             declared = declaration(child)
             if declared is None or self.find(table_of(child)) is None:
@@ -98,8 +100,19 @@ class ObjectGrants:
             row = (table_of(child), str(child._meta.pk.column))
             if theirs.key_kind is not None:
                 yield from self._granted(child, key_kind, command, branch, row)
+                granting.append(child)
             if branch == "user" and command in theirs.permitted:
                 yield grant_views.child_rows(*row, key_kind, theirs.permitted[command])
+            parts.append(grant_triggers.function_name(table_of(child)))
+        if command is Command.UPDATE:
+            return
+        if parts and branch == "user":
+            yield grant_views.gone_parts(parts, key_kind)
+        for one in granting:
+            source = self._sources(one).get(branch)
+            if source is not None and source.content_type is None:
+                function = grant_triggers.function_name(source.table)
+                yield grant_views.gone_grants(function, source, key_kind)
 
     def _granted(
         self,
@@ -137,35 +150,47 @@ class ObjectGrants:
 
     # Triggers
 
+    def _following_grants(self, model: type[Model]) -> Iterator[Definition]:
+        content_type = self.content_types.get(content_type_key(model))
+        ids = self._permission_ids(model, content_type, [Command.DELETE.action])
+        for source in self._sources(model).values():
+            if source.content_type is None and ids:
+                function = grant_triggers.function_name(source.table)
+                text = as_text(grant_triggers.follow_grants(function, source, ids))
+                made_of = digest(text, 16)
+                seal = as_text(grant_triggers.seal(function, made_of))
+                yield Definition(f"triggers {function}", made_of, f"{text}\n{seal}")
+
     def _following(self, model: type[Model], declared: RowSecurity) -> Following | None:
         declarations = [one for one in declared.policies if isinstance(one, ObjectPermissions)]
-        actions = [
-            action
-            for action in (command.action for command in SHOWING)
-            if any(action in one.creator for one in declarations)
-        ]
-        sources = self._sources(model)
         content_type = self.content_types.get(content_type_key(model))
         relation = self.find(table_of(model))
-        if "user" not in sources or content_type is None or relation is None:
+        if content_type is None or relation is None:
             return None
-        removed = [one for one in sources.values() if one.content_type is not None]
-        if not any(one.remove_grants for one in declarations):
-            removed = []
-        if actions:
-            _refuse_columns_without_values(model)
-        creator = self._permission_ids(model, content_type, actions)
-        if not creator and not removed:
-            return None
+        sources = self._sources(model) if declarations else {}
+        creator: list[Any] = []
+        if "user" in sources:
+            actions = {action for one in declarations for action in one.creator}
+            creator = self._permission_ids(model, content_type, sorted(actions))
+            if actions:
+                _refuse_columns_without_values(model)
         names = role_names(catalog.in_force(self.connection))
         return Following(
             function=grant_triggers.function_name(table_of(model)),
             table=relation.table,
             key=str(model._meta.pk.column),
             content_type_id=content_type,
-            creator=tuple(creator),
-            user_grants=sources["user"],
-            removed=tuple(removed),
+            creator=tuple(sorted(creator)),
+            user_grants=sources.get("user"),
+            removed=tuple(sources.values())
+            if any(one.remove_grants for one in declarations)
+            else (),
+            is_part=any(
+                isinstance(policy, ObjectPermissions)
+                for parent in model._meta.get_parent_list()
+                if shares_key(model, parent) and (theirs := declaration(parent)) is not None
+                for policy in theirs.policies
+            ),
             unbound=(
                 self.owner,
                 names.fixed(RoleKind.SYSTEM),

@@ -96,6 +96,24 @@ class Token(Row):
         ]
 
 
+class Line(models.Model):
+    """Of a token, and of whoever wrote it."""
+
+    token = models.ForeignKey(Token, models.CASCADE)
+    text = models.CharField(max_length=20)
+
+    class Meta:
+        constraints = [
+            RowSecurity(
+                tenant="token__firm",
+                policies=[ObjectPermissions(global_permissions=False, creator=EVERYTHING)],
+            )
+        ]
+
+    def __str__(self):
+        return self.text
+
+
 class Word(models.Model):
     """A text that sorts as bytes do; without tenants."""
 
@@ -158,14 +176,16 @@ class DayTeamGrant(GroupObjectPermissionBase):
 
 class Parent(Row):
     class Meta:
-        constraints = [RowSecurity(tenant="firm", policies=[ObjectPermissions()])]
+        constraints = [RowSecurity(tenant="firm", policies=[ObjectPermissions(creator=EVERYTHING)])]
 
 
 class Child(Parent):
     toy = models.CharField(max_length=20, default="")
 
     class Meta:
-        constraints = [RowSecurity(tenant="parent_ptr__firm", policies=[ObjectPermissions()])]
+        constraints = [
+            RowSecurity(tenant="parent_ptr__firm", policies=[ObjectPermissions(creator=["view"])])
+        ]
 
 
 class Grandchild(Child):

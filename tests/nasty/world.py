@@ -2,7 +2,6 @@
 
 import datetime
 import random
-import uuid
 
 from django.contrib.auth.models import AnonymousUser, Permission
 from django.core.management import call_command
