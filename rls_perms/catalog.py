@@ -321,6 +321,17 @@ def current_schema(connection: "BaseDatabaseWrapper") -> str:
     return str(_rows(connection, queries.CURRENT_SCHEMA)[0][0])
 
 
+def indexes(connection: "BaseDatabaseWrapper", table: str) -> tuple[int, list[tuple[str, ...]]]:
+    """
+    About how many rows *table*, a quoted name, has, and the columns of each of its indexes.
+
+    None at all where there is no such table.
+    """
+    for rows, found in _rows(connection, queries.INDEXES, [table]):
+        return int(rows), [tuple(columns) for columns in found]
+    return 0, []
+
+
 def lock(connection: "BaseDatabaseWrapper", number: int) -> None:
     """Wait until no other transaction of this database holds *number*."""
     _rows(connection, queries.LOCK, [number])

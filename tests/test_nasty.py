@@ -26,7 +26,7 @@ def test_the_nasty_project_passes(suite, swapped):
     }
 
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", f"tests/nasty/{suite}"],
+        [sys.executable, "-m", "pytest", "-qs", "-p", "no:cacheprovider", f"tests/nasty/{suite}"],
         cwd=ROOT, env=own, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
 

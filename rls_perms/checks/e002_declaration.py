@@ -6,12 +6,16 @@ from typing import Any
 from django.apps import apps
 from django.core.checks import Error
 from django.core.exceptions import FieldDoesNotExist, FieldError
+from django.db import connections
 
 from rls_perms.conditions import tables_read
+from rls_perms.conf import get_settings
 from rls_perms.exceptions import ConfigurationError
 from rls_perms.expressions import tenant_model_key
 from rls_perms.framework import framework_tables
 from rls_perms.policies import RowSecurity
+from rls_perms.policies.declared import ObjectPermissions
+from rls_perms.policies.grant_tables import grant_sources, refuse_columns_without_values
 
 
 def check(**options: Any) -> Iterator[Error]:
@@ -46,6 +50,10 @@ def _problem(model: Any, declared: list[RowSecurity]) -> tuple[str, str] | None:
             for condition in (arm.using, arm.check):
                 if condition is not None:
                     tables_read(condition, model)
+        if declared[0].arms.object_grants:
+            grant_sources(model, connections[get_settings().databases[0]])
+        if any(one.creator for one in declared[0].policies if isinstance(one, ObjectPermissions)):
+            refuse_columns_without_values(model)
     except (ConfigurationError, FieldDoesNotExist, FieldError) as error:
         return (
             f"The row security of {label} cannot be written as policies: {error}",

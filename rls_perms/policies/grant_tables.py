@@ -117,3 +117,23 @@ def shares_key(child: type[Model], parent: type[Model]) -> bool:
         link is not None and link.primary_key and (base is parent or shares_key(base, parent))
         for base, link in child._meta.parents.items()
     )
+
+
+def refuse_columns_without_values(model: type[Model]) -> None:
+    """The trigger writes a grant's own columns and no others."""
+    grants = grant_models(model)["user"]
+    written = {"user", "permission", "content_type", "object_pk", "content_object"}
+    lacking = [
+        field.name
+        for field in grants._meta.concrete_fields
+        if field.name not in written
+        and not field.null
+        and not field.has_db_default()
+        and field.get_internal_type() not in ("AutoField", "BigAutoField", "SmallAutoField")
+    ]
+    if lacking:
+        raise ConfigurationError(
+            f"ObjectPermissions(creator=[...]) on {model._meta.label} lets the database write "
+            f"grants to {grants._meta.label}, whose {lacking} would have no value. Give those "
+            "fields db_default, or leave creator out."
+        )

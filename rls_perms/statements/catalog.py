@@ -307,3 +307,21 @@ SELECT relation.relname::text, pg_catalog.format_type(attribute.atttypid, NULL)
     ON attribute.attrelid = relation.oid AND attribute.attname = 'object_id'
  WHERE relation.relnamespace = 'rls_perms'::pg_catalog.regnamespace AND relation.relkind = 'v'
 """
+
+# About how many rows a table has, and the leading columns of each index that answers "=".
+INDEXES = """
+SELECT relation.reltuples,
+       coalesce(pg_catalog.json_agg(
+           ARRAY(
+               SELECT attribute.attname::text
+                 FROM pg_catalog.generate_series(0, index.indnkeyatts - 1) AS place
+                 JOIN pg_catalog.pg_attribute AS attribute
+                   ON attribute.attrelid = relation.oid AND attribute.attnum = index.indkey[place]
+                ORDER BY place
+           )
+       ) FILTER (WHERE index.indisvalid AND index.indpred IS NULL AND index.indexprs IS NULL), '[]')
+  FROM pg_catalog.pg_class AS relation
+  LEFT JOIN pg_catalog.pg_index AS index ON index.indrelid = relation.oid
+ WHERE relation.oid = pg_catalog.to_regclass(%s)
+ GROUP BY relation.reltuples
+"""

@@ -8,7 +8,7 @@ from psycopg import sql
 
 from rls_perms.identifiers import shortened
 from rls_perms.keywords import Command
-from rls_perms.statements.render import joined, literals, template
+from rls_perms.statements.render import identifiers, joined, literals, template
 from rls_perms.statements.row_security import Table
 
 Branch = Literal["user", "group"]
@@ -80,7 +80,7 @@ def grants(
 
     Grants on a multi-table *child*, by its table and key, count where there is such a row.
     """
-    key = _key(source, key_kind)
+    key = granted_key(source, key_kind)
     conditions = [
         sql.SQL("granted.{} IN ({})").format(
             sql.Identifier(source.permission),
@@ -118,7 +118,8 @@ def grants(
     )
 
 
-def _key(source: GrantTable, key_kind: str) -> sql.Composed:
+def granted_key(source: GrantTable, key_kind: str) -> sql.Composed:
+    """The key that a grant is on; NULL where a text is none."""
     column = sql.Identifier(source.object)
     if source.content_type is None:
         name = "direct_text_key" if key_kind == "text" else "direct_key"
@@ -162,3 +163,10 @@ def gone_grants(source: str, grants: GrantTable, key_kind: str) -> sql.Composed:
             member_user=sql.Identifier(user),
         )
     return template("gone_keys", type=sql.SQL(key_kind), sources=literals([source]), holder=holder)
+
+
+def create_index(name: str, table: Table, columns: Iterable[str]) -> sql.Composed:
+    """The index that a check offers."""
+    return sql.SQL("CREATE INDEX CONCURRENTLY {} ON {} ({});").format(
+        sql.Identifier(name), table.identifier(), identifiers(columns)
+    )

@@ -12,24 +12,24 @@ from django.db.models import Model
 from psycopg import sql
 
 from rls_perms import catalog
-from rls_perms.exceptions import ConfigurationError
 from rls_perms.identifiers import digest
 from rls_perms.keywords import SHOWING, Command, RoleKind
-from rls_perms.policies.compile import table_of
+from rls_perms.policies.compile import key_kind, table_of
 from rls_perms.policies.compiled import Compiled, compiled
 from rls_perms.policies.constraint import RowSecurity, declaration, role_names
 from rls_perms.policies.declared import ObjectPermissions
 from rls_perms.policies.grant_tables import (
     content_type_key,
-    grant_models,
     grant_sources,
     heirs,
+    refuse_columns_without_values,
     shares_key,
 )
 from rls_perms.state import Definition
 from rls_perms.statements import grant_triggers, grant_views
 from rls_perms.statements.grant_triggers import Following
 from rls_perms.statements.grant_views import Branch, GrantTable
+from rls_perms.statements.orphans import Wrong, wrong_grants
 from rls_perms.statements.render import text as as_text
 from rls_perms.statements.row_security import Relation, Table
 
@@ -148,6 +148,18 @@ class ObjectGrants:
         names = [f"{action}_{model._meta.model_name}" for action in actions]
         return [known[name] for name in names if name in known]
 
+    # Grants that count for nothing
+
+    def wrong(self, model: type[Model]) -> Iterator[Wrong]:
+        """What may be wrong among the grants on *model*; nothing is asked yet."""
+        relation = self.find(table_of(model))
+        content_type = self.content_types.get(content_type_key(model))
+        if relation is None or content_type is None:
+            return
+        key, kind = str(model._meta.pk.column), key_kind(model, self.connection)
+        for source in self._sources(model).values():
+            yield from wrong_grants(source, content_type, relation.table, key, kind)
+
     # Triggers
 
     def _following_grants(self, model: type[Model]) -> Iterator[Definition]:
@@ -173,7 +185,7 @@ class ObjectGrants:
             actions = {action for one in declarations for action in one.creator}
             creator = self._permission_ids(model, content_type, sorted(actions))
             if actions:
-                _refuse_columns_without_values(model)
+                refuse_columns_without_values(model)
         names = role_names(catalog.in_force(self.connection))
         return Following(
             function=grant_triggers.function_name(table_of(model)),
@@ -220,23 +232,3 @@ class ObjectGrants:
         for content_type, codename, pk in rows.values_list("content_type_id", "codename", "pk"):
             found[content_type][codename] = pk
         return found
-
-
-def _refuse_columns_without_values(model: type[Model]) -> None:
-    """The trigger writes a grant's own columns and no others."""
-    grants = grant_models(model)["user"]
-    written = {"user", "permission", "content_type", "object_pk", "content_object"}
-    lacking = [
-        field.name
-        for field in grants._meta.concrete_fields
-        if field.name not in written
-        and not field.null
-        and not field.has_db_default()
-        and field.get_internal_type() not in ("AutoField", "BigAutoField", "SmallAutoField")
-    ]
-    if lacking:
-        raise ConfigurationError(
-            f"ObjectPermissions(creator=[...]) on {model._meta.label} lets the database write "
-            f"grants to {grants._meta.label}, whose {lacking} would have no value. Give those "
-            "fields db_default, or leave creator out."
-        )

@@ -239,3 +239,15 @@ def _belongs_to_protected(model: type[Model]) -> bool:
         ]
         return any(declaration(end) is not None for end in ends)
     return any(declaration(parent) is not None for parent in model._meta.get_parent_list())
+
+
+def granting_models(
+    connection: "BaseDatabaseWrapper", owner: str
+) -> Iterator[tuple[type[Model], ObjectGrants]]:
+    """The models with object permissions whose tables are there."""
+    surveyor = _Surveyor(connection, owner)
+    grants = ObjectGrants(connection, owner, surveyor._find)
+    for model, _ in surveyor._existing():
+        declared = declaration(model)
+        if declared is not None and declared.arms.object_grants:
+            yield model, grants
