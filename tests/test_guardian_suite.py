@@ -14,6 +14,7 @@ from tests import databases
 
 pytestmark = pytest.mark.slow
 
+TESTS = "guardian.testapp.tests"
 ROOT = Path(__file__).resolve().parent.parent
 NAME = f"{settings.PROJECT}_guardians"
 PASSWORD = settings.DATABASES["default"]["PASSWORD"]
@@ -37,8 +38,8 @@ def test_guardians_own_suite_passes(deployed):
     }
 
     ended = subprocess.run(
-        [sys.executable, "-m", "django", "test", "--noinput", "guardian.testapp.tests"],
-        cwd=ROOT, env=own, capture_output=True, text=True, timeout=900, check=False,
+        [sys.executable, "-m", "django", "test", "--noinput", "--durations", "20", TESTS],
+        cwd=ROOT, env=own, capture_output=True, text=True, timeout=5400, check=False,
     )  # fmt: skip
 
     report = ended.stdout + ended.stderr
@@ -46,3 +47,4 @@ def test_guardians_own_suite_passes(deployed):
     ran = re.search(r"^Ran (\d+) tests", report, re.MULTILINE)
     assert ran is not None, report
     assert int(ran[1]) >= 500, report
+    print(report)
