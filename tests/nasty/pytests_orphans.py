@@ -144,7 +144,7 @@ def test_an_index_that_is_lacking_is_offered_and_then_no_more(analyzed, monkeypa
         assert {one.msg.split("'")[1] for one in without} >= {grants.db_table}
         assert [one for one in before if grants.db_table in one.msg] == []
         assert [one.msg for one in without if grants.db_table in one.msg] == [
-            f"{grants.db_table!r} has about 1 grants and no index on (Object): deleting a row "
+            f"{grants.db_table!r} has about 2 grants and no index on (Object): deleting a row "
             "reads all of them."
         ]
         assert said(monkeypatch) == []

@@ -1,3 +1,6 @@
-"""No pages."""
+"""The admin alone."""
 
-urlpatterns = []
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [path("admin/", admin.site.urls)]
