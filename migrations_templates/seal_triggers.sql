@@ -3,10 +3,10 @@ CREATE OR REPLACE FUNCTION rls_perms.seal_triggers(target regproc, made_of text)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    sealed text;
 BEGIN
-    EXECUTE format(
-        'COMMENT ON FUNCTION %s() IS %L',
-        target, 'rls_perms ' || made_of || ' ' || rls_perms.trigger_digest(target)
-    );
+    sealed := 'rls_perms ' || made_of || ' ' || rls_perms.trigger_digest(target);
+    EXECUTE format('COMMENT ON FUNCTION %s() IS %L', target, sealed);
 END
 $function$;
