@@ -233,7 +233,7 @@ def actual_state(
         known,
         memberships=frozenset(_memberships(connection, ours, logins)),
         grants=frozenset(grant for grant in _grants(connection) if counts(grant)),
-        definitions=frozenset(definitions(connection)),
+        definitions=frozenset({*definitions(connection), *following(connection)}),
         entries=frozenset(Entry(*row) for row in _rows(connection, queries.ENTRIES)),
         settings=frozenset(RoleSetting(*row) for row in _rows(connection, queries.ROLE_SETTINGS)),
     )
@@ -335,6 +335,12 @@ def _live(connection: "BaseDatabaseWrapper") -> Iterable[Definition]:
         yield Definition(LIVE_MAP, known)
 
 
+def following(connection: "BaseDatabaseWrapper") -> Iterable[Definition]:
+    """The triggers by which grants follow rows; without a digest if they were changed since."""
+    for name, made_of in _rows(connection, queries.FOLLOWING):
+        yield Definition(f"triggers {name}", made_of)
+
+
 def grant_view_types(connection: "BaseDatabaseWrapper") -> dict[str, Any]:
     """The views of guardian's grants, each with the type of its keys."""
     return dict(_rows(connection, queries.GRANT_VIEW_TYPES))
@@ -381,6 +387,17 @@ def has_tables(connection: "BaseDatabaseWrapper", tables: Iterable[Table]) -> bo
     """Whether all of *tables* are there."""
     names = [table.identifier().as_string(None) for table in tables]
     return not _rows(connection, queries.MISSING, [names])[0][0]
+
+
+def indexes(connection: "BaseDatabaseWrapper", table: str) -> tuple[int, list[tuple[str, ...]]]:
+    """
+    About how many rows *table*, a quoted name, has, and the columns of each of its indexes.
+
+    None at all where there is no such table.
+    """
+    for rows, found in _rows(connection, queries.INDEXES, [table]):
+        return int(rows), [tuple(columns) for columns in found]
+    return 0, []
 
 
 def lock(connection: "BaseDatabaseWrapper", number: int) -> None:

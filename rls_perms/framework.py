@@ -39,6 +39,14 @@ def framework_tables() -> FrameworkTables:
         for model in apps.get_models()
         if issubclass(model, BaseObjectPermission)
     }
+    # Whoever may write a group of the project's own, or its members, grants what it holds.
+    for field in user._meta.many_to_many:
+        if field.name in ("groups", "user_permissions"):
+            held = field.related_model._meta
+            names |= {one.model._meta.db_table for one in held.concrete_fields}
+            names |= {
+                str(one.m2m_db_table()) for one in held.many_to_many if one.name == "permissions"
+            }
     # Groups and permissions; what else the project keeps of its users is its own.
     names |= {
         str(field.m2m_db_table())

@@ -7,8 +7,9 @@ from django.contrib.postgres.fields import ArrayField, IntegerRangeField
 from django.core.checks import run_checks
 from django.db import models
 from django.test.utils import isolate_apps
+from guardian.models import UserObjectPermissionBase
 
-from rls_perms import CurrentUser, Exists, Policy, RowSecurity, Setting
+from rls_perms import CurrentUser, Exists, ObjectPermissions, Policy, RowSecurity, Setting
 from rls_perms.checks import (
     all_checks,
     e001_engine,
@@ -72,6 +73,7 @@ def test_every_check_is_found_by_its_file():
         "e005",
         "w001",
         "w002",
+        "w008",
     ]
 
 
@@ -545,3 +547,69 @@ def test_w002_protected_tables_and_words_that_only_look_like_a_secret():
         name = models.CharField(max_length=40)
 
     assert found(w002_secrets_in_open_tables.check) == []
+
+
+# Where guardian keeps grants
+
+
+def grants(model, **content_object):
+    """A table of grants to users with a foreign key to *model*."""
+    content = models.ForeignKey(model, models.CASCADE, **content_object)
+    meta = type("Meta", (), {"app_label": "office"})
+    body = {"content_object": content, "Meta": meta, "__module__": __name__}
+    body["user"] = models.ForeignKey(User, models.CASCADE, related_name="+")
+    return type(f"{model.__name__}Grant", (UserObjectPermissionBase,), body)
+
+
+def test_a_key_that_a_text_cannot_be_compared_with_is_an_error():
+    class One(Office):
+        day = models.DateField(primary_key=True)
+
+        class Meta(Office.Meta):
+            abstract = False
+            constraints = protected(policies=[ObjectPermissions()])
+
+    ((_, _, text),) = found(e002_declaration.check)
+    assert "cannot compare the texts in guardian.UserObjectPermission" in text
+    assert "'date'" in text
+
+
+def test_grants_by_another_field_than_the_key_are_an_error():
+    class One(Office):
+        name = models.CharField(max_length=9, unique=True)
+
+        class Meta(Office.Meta):
+            abstract = False
+            constraints = protected(policies=[ObjectPermissions()])
+
+    grants(One, to_field="name")
+
+    ((_, _, text),) = found(e002_declaration.check)
+    assert "office.OneGrant points to office.One by 'name'" in text
+
+
+def test_a_grant_that_the_database_cannot_write_is_an_error():
+    class One(Office):
+        class Meta(Office.Meta):
+            abstract = False
+            constraints = protected(policies=[ObjectPermissions(creator=["view"])])
+
+    made = grants(One)
+    made.add_to_class("reason", models.CharField(max_length=9))
+
+    ((_, _, text),) = found(e002_declaration.check)
+    assert "['reason'] would have no value" in text
+
+
+@pytest.mark.parametrize("creator", ["view", ["add"], ["view", "approve"]])
+def test_a_creator_is_granted_what_rows_know_of_only(creator):
+    with pytest.raises(ValueError, match="takes a list of 'view', 'change' and 'delete'"):
+        ObjectPermissions(creator=creator)
+
+
+def test_object_permissions_are_values():
+    one = ObjectPermissions(creator=("delete", "view"), remove_grants=False)
+
+    assert one == ObjectPermissions(creator=["view", "delete"], remove_grants=False)
+    assert one.deconstruct()[2] == {"creator": ["view", "delete"], "remove_grants": False}
+    assert ObjectPermissions().deconstruct()[2] == {}

@@ -19,7 +19,7 @@ def tried(asker, tenant, model, command, column):
 
     UPDATE and DELETE are blind: without WHERE and RETURNING, SELECT's policies say nothing.
     """
-    key, table = model._meta.pk.column, model._meta.db_table
+    key, table = model._meta.pk.column, f'"{model._meta.db_table}"'
     statement = {
         Command.SELECT: f'SELECT "{key}" FROM {table}',
         Command.UPDATE: f"UPDATE {table} SET {column} = '{MARK}'",
@@ -60,7 +60,7 @@ def inserts(asker, tenant, model, values, *, returning):
     """Whether *asker* may insert a row with *values*, column by column."""
     columns = ", ".join(f'"{name}"' for name in values)
     places = ", ".join(["%s"] * len(values))
-    query = f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({places})"
+    query = f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})'
     if returning:
         query += f' RETURNING "{model._meta.pk.column}"'
     try:
@@ -77,7 +77,7 @@ def inserts(asker, tenant, model, values, *, returning):
 def allowed_on(asker, tenant, model, every, column):
     """The keys of the rows that *asker* can change one by one, by key."""
     found = set()
-    table, pk = model._meta.db_table, model._meta.pk.column
+    table, pk = f'"{model._meta.db_table}"', model._meta.pk.column
     statement = f"UPDATE {table} SET {column} = '{MARK}' WHERE \"{pk}\" = %s"
     try:
         with transaction.atomic():

@@ -6,9 +6,11 @@ from typing import Any
 from django.apps import apps
 from django.core.checks import Error
 from django.core.exceptions import FieldDoesNotExist, FieldError
+from django.db import connections
 from django.db.models import Q
 
 from rls_perms.comparisons import check_comparisons
+from rls_perms.conf import get_settings
 from rls_perms.exceptions import ConfigurationError
 from rls_perms.expressions import CurrentTenant, tenant_model_key
 from rls_perms.framework import framework_tables
@@ -16,6 +18,8 @@ from rls_perms.policies import RowSecurity
 from rls_perms.policies.columns import kept_columns
 from rls_perms.policies.compile import refuse_composite_key
 from rls_perms.policies.constraint import ON_CONCRETE, declaration
+from rls_perms.policies.declared import ObjectPermissions
+from rls_perms.policies.grant_tables import grant_sources, refuse_columns_without_values
 from rls_perms.policies.hidden import refuse_hidden
 
 
@@ -65,6 +69,10 @@ def _problem(model: Any, declared: list[RowSecurity]) -> tuple[str, str] | None:
                     check_comparisons(condition, model)
         for _, read in declared[0].reach(model).reads():
             refuse_hidden(model, read, apps.get_models())
+        if declared[0].arms.object_grants:
+            grant_sources(model, connections[get_settings().databases[0]])
+        if any(one.creator for one in declared[0].policies if isinstance(one, ObjectPermissions)):
+            refuse_columns_without_values(model)
     except (ConfigurationError, FieldDoesNotExist, FieldError) as error:
         return (
             f"The row security of {label} cannot be written as policies: {error}",

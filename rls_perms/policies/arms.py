@@ -36,6 +36,8 @@ class Arm:
     granted: bool = False
     trusted: bool = False
     shared: bool = False
+    #: Whether it is the permission itself: all rows of the tenant.
+    of_permission: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ def arms(policies: Sequence[Policy | ObjectPermissions | ColumnPermissions]) -> 
 def _of_permission(commands: Iterable[Command]) -> Iterator[Arm]:
     for command in commands:
         gate = frozenset(SHOWING) if command is Command.SELECT else frozenset({command})
-        yield Arm("permission", command, (EVERYONE,), gate, Q(), Q())
+        yield Arm("permission", command, (EVERYONE,), gate, Q(), Q(), of_permission=True)
 
 
 def _of_policy(policy: Policy) -> Iterator[Arm]:

@@ -18,14 +18,14 @@ from rls_perms.policies.reach import Asked, Reach
 from rls_perms.roles import Mark, RoleNames
 from rls_perms.statements import row_security as text
 from rls_perms.statements.conditions import TRUE, Reader, Text
-from rls_perms.statements.grant_views import KeyKind, view_name
+from rls_perms.statements.grant_views import GENERIC_KINDS, Branch, view_name
 from rls_perms.statements.row_security import KeyColumn, PolicySpec, Table
 from rls_perms.targets import EVERYONE, Fixed, Group, Permission, Role, Target
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-BRANCHES = ("user", "group")
+BRANCHES: tuple[Branch, ...] = ("user", "group")
 #: What Django and the driver raise for a value that a field, or PostgreSQL, does not take.
 REFUSED = (ValidationError, ValueError, TypeError, ArithmeticError, psycopg.DataError, DataError)
 
@@ -115,12 +115,12 @@ class Compiler:
             )
         return tuple(found)
 
-    def views(self) -> dict[str, tuple[Command, str]]:
+    def views(self) -> dict[str, tuple[Command, Branch]]:
         """The views of guardian's grants that the policies read: name -> command, branch."""
         if not self.arms.object_grants:
             return {}
         return {
-            view_name(self.table, command, branch): (command, branch)  # type: ignore[arg-type]
+            view_name(self.table, command, branch): (command, branch)
             for command in SHOWING
             for branch in BRANCHES
         }
@@ -175,6 +175,29 @@ class Compiler:
             using, check = self._floor_conditions(command)
             yield self._spec("floor", command, roles, using, check, permissive=False)
 
+    def _told(self, gate: frozenset[Command]) -> tuple[list[Command], list[Command]]:
+        """The commands of *gate* whose permission a role tells, and a table privilege."""
+        by_role = sorted(one for one in gate if self.arms.asks_role(one))
+        return by_role, [one for one in Command if one in gate and one not in by_role]
+
+    def permitted(self, command: Command) -> str | None:
+        """
+        Whether the asker has all rows for *command* by permission, as SQL for a view.
+
+        None if no permission is enough.
+        """
+        for arm in self.arms.permissive:
+            if arm.of_permission and arm.command is command and arm.gate is not None:
+                by_role, by_privilege = self._told(arm.gate)
+                gates = [
+                    text.belongs_to(self.names.permission(permission(self.model, one)))
+                    for one in by_role
+                ]
+                if by_privilege:
+                    gates.append(text.holds_privilege(self.table, by_privilege))
+                return text.disjunction(*gates)
+        return None
+
     def _permissive(self, arm: Arm) -> Iterator[PolicySpec]:
         using, check = self._conditions(arm)
         targets = without_members(arm.targets)
@@ -182,8 +205,7 @@ class Compiler:
             roles = self._roles(targets)
             yield self._spec(arm.name, arm.command, roles, using, check)
             return
-        told_by_role = sorted(one for one in arm.gate if self.arms.asks_role(one))
-        told_by_privilege = [one for one in Command if one in arm.gate and one not in told_by_role]
+        told_by_role, told_by_privilege = self._told(arm.gate)
         if told_by_privilege:
             gate = text.holds_privilege(self.table, told_by_privilege)
             yield self._spec(arm.name, arm.command, self._roles(targets), using, check, gate=gate)
@@ -237,12 +259,13 @@ class Compiler:
     def _conditions(self, arm: Arm) -> tuple[str, str]:
         term = TRUE if arm.shared else self._term()
         if arm.granted:
-            views = [
-                view_name(self.table, arm.command, branch)  # type: ignore[arg-type]
-                for branch in BRANCHES
-            ]
+            views = [view_name(self.table, arm.command, branch) for branch in BRANCHES]
             (key,) = self.key
             granted = text.granted_by_view(key.name, views)
+            if getattr(self.model._meta.pk, "db_collation", None):
+                # has_perm() compares texts, whatever else the column's collation has equal.
+                exactly = text.granted_by_view(key.name, views, exactly=True)
+                granted = text.conjunction(granted, exactly)
             both = text.conjunction(term, granted)
             return both, both
         using, check = (
@@ -341,15 +364,8 @@ def refuse_composite_key(model: type[Model]) -> None:
         )
 
 
-def key_kind(model: type[Model], connection: "BaseDatabaseWrapper") -> KeyKind:
-    """How guardian's text becomes a key of *model*. Raises ConfigurationError."""
+def key_kind(model: type[Model], connection: "BaseDatabaseWrapper") -> str:
+    """The type of the keys in the views of grants on *model*. Raises ConfigurationError."""
     refuse_composite_key(model)
     declared = key_type(model._meta.pk, connection)
-    if declared in ("smallint", "integer", "bigint"):
-        return "bigint"
-    if declared in ("uuid", "text"):
-        return declared  # type: ignore[return-value]
-    raise ConfigurationError(
-        f"ObjectPermissions() on {model._meta.label} cannot compare guardian's grants with a key "
-        f"of type {declared!r}. Keys may be integers, UUIDs and texts."
-    )
+    return GENERIC_KINDS.get(declared, declared)

@@ -8,12 +8,12 @@ from django.db.models import Model
 
 from rls_perms import catalog
 from rls_perms.conf import get_settings
-from rls_perms.keywords import Command
+from rls_perms.keywords import SHOWING, Command
 from rls_perms.policies.compile import key_kind, table_of
 from rls_perms.policies.constraint import RowSecurity
 from rls_perms.state import Definition
 from rls_perms.statements.conditions import Reader
-from rls_perms.statements.grant_views import KeyKind
+from rls_perms.statements.grant_views import Branch
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -34,9 +34,11 @@ class Compiled:
     #: The functions that read for them as the owner, each with the roles that call it.
     readers: Mapping[Reader, set[str]]
     #: The views of guardian's grants that they read: name -> command, branch.
-    views: Mapping[str, tuple[Command, str]]
-    #: How guardian's text becomes a key; None without such views.
-    key_kind: KeyKind | None
+    views: Mapping[str, tuple[Command, Branch]]
+    #: The type of their keys; None without such views.
+    key_kind: str | None
+    #: Whether the permission alone gives all rows, as SQL; by command, where it does.
+    permitted: Mapping[Command, str]
 
 
 _kept: dict[tuple[Any, ...], Compiled] = {}
@@ -63,5 +65,8 @@ def compiled(
             readers=compiler.readers(),
             views=views,
             key_kind=key_kind(model, connection) if views else None,
+            permitted={
+                command: gate for command in SHOWING if (gate := compiler.permitted(command))
+            },
         )
     return found

@@ -33,6 +33,7 @@ from rls_perms.roles import RoleNames
 from rls_perms.state import Definition
 from rls_perms.statements import row_security as text
 from rls_perms.statements.conditions import readers_sql
+from rls_perms.statements.grant_triggers import forget
 from rls_perms.statements.grant_views import empty_view
 from rls_perms.statements.render import joined
 from rls_perms.statements.render import text as as_text
@@ -144,7 +145,8 @@ class RowSecurity(BaseConstraint):
         """Drop the policies. Row security stays on, so that no row is shown to anybody."""
         if not is_ours(schema_editor.connection):
             return None
-        return as_text(text.clear_table(table_of(model), ()))
+        table = table_of(model)
+        return as_text(joined([text.clear_table(table, ()), forget(table)], "\n"))
 
     def validate(
         self,
@@ -225,6 +227,8 @@ class RowSecurity(BaseConstraint):
             *readers_sql(readers),
             *(text.create_policy(spec, table, mark) for spec in compiler.specs()),
             text.remember_new_rows(table, compiler.key, unbound),
+            # Sync makes them anew, as it fills the views: it knows the ids of permissions.
+            forget(table),
         ]
 
 

@@ -7,13 +7,16 @@ from django.db.models import Q
 
 from rls_perms.canonical import canonical
 from rls_perms.expressions import CurrentUser
-from rls_perms.keywords import Command
+from rls_perms.keywords import SHOWING, Command
 from rls_perms.targets import ANONYMOUS, EVERYONE, SYSTEM, Group, Permission, Role, Target
 
 #: Names of the library's own policies.
 RESERVED_NAMES = frozenset(
     {"floor", "superuser", "system", "permission", "object grants", "new row"}
 )
+
+#: What a creator may be granted on a row.
+CREATOR_ACTIONS = tuple(command.action for command in SHOWING)
 
 
 _TARGETS = (Group, Permission, Role, type(EVERYONE))
@@ -148,13 +151,37 @@ class ObjectPermissions(_Value):
     With *global_permissions*, as ``has_perm(p) or has_perm(p, obj)``: whoever holds the
     model-level permission has all rows. Without, as ``has_perm(p, obj)`` alone. INSERT
     is the model-level permission's in both, since a row to be made has no grants.
+
+    *creator* lists what whoever makes a row is granted on it, by the same statement:
+    "view", "change", "delete". With *remove_grants* the generic grants on a row go with it,
+    so that a key that is used again gives nobody access.
     """
 
-    def __init__(self, *, global_permissions: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        global_permissions: bool = True,
+        creator: Sequence[str] = (),
+        remove_grants: bool = True,
+    ) -> None:
+        if isinstance(creator, str) or not set(creator) <= set(CREATOR_ACTIONS):
+            raise ValueError(
+                f"ObjectPermissions(creator={creator!r}) takes a list of 'view', 'change' and "
+                "'delete': what the creator of a row is granted on it. To add a row, the "
+                "model-level permission is needed."
+            )
         self.global_permissions = global_permissions
+        self.creator = tuple(action for action in CREATOR_ACTIONS if action in creator)
+        self.remove_grants = remove_grants
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-        kwargs = {} if self.global_permissions else {"global_permissions": False}
+        kwargs: dict[str, Any] = {}
+        if not self.global_permissions:
+            kwargs["global_permissions"] = False
+        if self.creator:
+            kwargs["creator"] = list(self.creator)
+        if not self.remove_grants:
+            kwargs["remove_grants"] = False
         return "rls_perms.ObjectPermissions", (), kwargs
 
 

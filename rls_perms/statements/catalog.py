@@ -263,6 +263,19 @@ SELECT relname::text, coalesce(pg_catalog.obj_description(oid, 'pg_class'), '')
  WHERE relnamespace = 'rls_perms'::pg_catalog.regnamespace AND relkind = 'v'
 """
 
+# Functions by which grants follow rows: the digest they were made of, if they are still so.
+FOLLOWING = """
+SELECT proname::text,
+       CASE WHEN mark.words[3] = rls_perms.trigger_digest(function.oid::pg_catalog.regproc)
+            THEN mark.words[2] ELSE '' END
+  FROM pg_catalog.pg_proc AS function
+ CROSS JOIN LATERAL (
+           SELECT pg_catalog.string_to_array(pg_catalog.obj_description(oid, 'pg_proc'), ' ')
+       ) AS mark (words)
+ WHERE pronamespace = 'rls_perms'::pg_catalog.regnamespace AND mark.words[1] = 'rls_perms'
+   AND EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgfoid = function.oid)
+"""
+
 FUNCTIONS_INSTALLED = """
 SELECT functions FROM rls_perms.installation
 """
@@ -362,4 +375,22 @@ SELECT relation.relname::text, pg_catalog.format_type(attribute.atttypid, NULL)
   JOIN pg_catalog.pg_attribute AS attribute
     ON attribute.attrelid = relation.oid AND attribute.attname = 'object_id'
  WHERE relation.relnamespace = 'rls_perms'::pg_catalog.regnamespace AND relation.relkind = 'v'
+"""
+
+# About how many rows a table has, and the leading columns of each index that answers "=".
+INDEXES = """
+SELECT relation.reltuples,
+       coalesce(pg_catalog.json_agg(
+           ARRAY(
+               SELECT attribute.attname::text
+                 FROM pg_catalog.generate_series(0, index.indnkeyatts - 1) AS place
+                 JOIN pg_catalog.pg_attribute AS attribute
+                   ON attribute.attrelid = relation.oid AND attribute.attnum = index.indkey[place]
+                ORDER BY place
+           )
+       ) FILTER (WHERE index.indisvalid AND index.indpred IS NULL AND index.indexprs IS NULL), '[]')
+  FROM pg_catalog.pg_class AS relation
+  LEFT JOIN pg_catalog.pg_index AS index ON index.indrelid = relation.oid
+ WHERE relation.oid = pg_catalog.to_regclass(%s)
+ GROUP BY relation.reltuples
 """

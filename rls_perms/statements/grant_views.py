@@ -1,6 +1,6 @@
 """Views of guardian's grants: what the asking user is granted, and nothing of anybody else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,32 +8,44 @@ from psycopg import sql
 
 from rls_perms.identifiers import shortened
 from rls_perms.keywords import Command
-from rls_perms.statements.render import joined, template
+from rls_perms.statements.render import identifiers, joined, literals, template
 from rls_perms.statements.row_security import Table
 
-KeyKind = Literal["bigint", "uuid", "text"]
+Branch = Literal["user", "group"]
+
+#: Types of keys that guardian's texts are turned into -> the type of the views' keys. With a
+#: foreign key to the row, any other type will do, and is its own.
+GENERIC_KINDS = {
+    "smallint": "bigint",
+    "integer": "bigint",
+    "bigint": "bigint",
+    "uuid": "uuid",
+    "text": "text",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantTable:
-    """A generic table of guardian's, of users or of groups."""
+    """A table of guardian's, of grants to users or to groups."""
 
-    table: str
+    table: Table
     holder: str
-    content_type: str
+    #: None in a table with a foreign key to the row itself.
+    content_type: str | None
     permission: str
+    #: The text of a key, or the foreign key.
     object: str
     #: Table of a user's groups, its column of the group, its column of the user.
     members: tuple[str, str, str] | None = None
 
 
-def view_name(table: Table, command: Command, branch: Literal["user", "group"]) -> str:
+def view_name(table: Table, command: Command, branch: Branch) -> str:
     """One for each table, also where two schemas have tables of one name."""
     name = f"{table.name}_{command.action}_{branch}"
     return shortened(name, distinct=f"{table.schema}.{name}" if table.schema else None)
 
 
-def empty_view(view: str, key_kind: KeyKind) -> sql.Composed:
+def empty_view(view: str, key_kind: str) -> sql.Composed:
     """A view without a row; its comment goes too, so that sync knows that it is empty."""
     emptied = template("empty_grant_view", view=sql.Identifier(view), type=sql.SQL(key_kind))
     return emptied + sql.SQL("\n") + comment(view, "") + sql.SQL(";")
@@ -46,32 +58,115 @@ def comment(view: str, digest: str) -> sql.Composed:
     )
 
 
-def view(
-    name: str,
-    key_kind: KeyKind,
+def view(name: str, parts: Sequence[sql.Composed]) -> sql.Composed:
+    """The view of one branch, of all that *parts* select."""
+    one = parts[0] if len(parts) == 1 else _all_of(parts)
+    return template("grant_view", view=sql.Identifier(name), keys=one)
+
+
+def _all_of(parts: Sequence[sql.Composed]) -> sql.Composed:
+    return template("all_keys", parts=joined(parts, "\nUNION ALL\n"))
+
+
+def grants(
     source: GrantTable,
-    content_type_id: int,
-    permission_ids: Iterable[int],
+    key_kind: str,
+    content_type_id: object,
+    permission_ids: Iterable[object],
+    child: tuple[Table, str] | None = None,
 ) -> sql.Composed:
-    """The view of one branch: direct grants, or those through groups."""
-    key = template(f"{key_kind}_key", object=sql.Identifier(source.object))
+    """
+    The keys that one table grants to the asking user, or to a group of theirs.
+
+    Grants on a multi-table *child*, by its table and key, count where there is such a row.
+    """
+    key = granted_key(source, key_kind)
+    conditions = [
+        sql.SQL("granted.{} IN ({})").format(
+            sql.Identifier(source.permission),
+            joined(sql.Literal(one) for one in sorted(permission_ids, key=str)),
+        )
+    ]
+    if source.content_type is not None:
+        conditions.append(
+            sql.SQL("granted.{} = {}").format(
+                sql.Identifier(source.content_type), sql.Literal(content_type_id)
+            )
+        )
+    if child is not None:
+        table, column = child
+        conditions.append(
+            sql.SQL("EXISTS (SELECT FROM {} AS present WHERE present.{} = {})").format(
+                table.identifier(), sql.Identifier(column), key
+            )
+        )
     common = {
-        "view": sql.Identifier(name),
         "key": key,
-        "grants": sql.Identifier(source.table),
-        "content_type": sql.Identifier(source.content_type),
-        "content_type_id": sql.Literal(content_type_id),
-        "permission": sql.Identifier(source.permission),
-        "permission_ids": joined(sql.Literal(one) for one in sorted(permission_ids)),
+        "grants": source.table.identifier(),
+        "conditions": joined(conditions, "\n   AND "),
     }
     if source.members is None:
-        return template("user_grant_view", user=sql.Identifier(source.holder), **common)
-    table, group, user = source.members
+        return template("user_grants", user=sql.Identifier(source.holder), **common)
+    members, group, user = source.members
     return template(
-        "group_grant_view",
+        "group_grants",
         group=sql.Identifier(source.holder),
-        members=sql.Identifier(table),
+        members=sql.Identifier(members),
         member_group=sql.Identifier(group),
         member_user=sql.Identifier(user),
         **common,
+    )
+
+
+def granted_key(source: GrantTable, key_kind: str) -> sql.Composed:
+    """The key that a grant is on; NULL where a text is none."""
+    column = sql.Identifier(source.object)
+    if source.content_type is None:
+        name = "direct_text_key" if key_kind == "text" else "direct_key"
+        return template(name, object=column, type=sql.SQL(key_kind))
+    return template(f"{key_kind}_key", object=column)
+
+
+def child_rows(table: Table, column: str, key_kind: str, gate: str) -> sql.Composed:
+    """The keys of all rows of a multi-table child, for whom *gate* lets have them."""
+    return template(
+        "child_rows",
+        key=sql.Identifier(column),
+        type=sql.SQL(key_kind),
+        child=table.identifier(),
+        gate=sql.SQL(gate),
+    )
+
+
+def gone_parts(sources: Iterable[str], key_kind: str) -> sql.Composed:
+    """The keys of the children that the asker deleted in this transaction."""
+    return template(
+        "gone_keys",
+        type=sql.SQL(key_kind),
+        sources=literals(sources),
+        holder=sql.SQL(
+            "= pg_catalog.concat_ws(' ', pg_catalog.current_setting('role'), rls_perms.user_id())"
+        ),
+    )
+
+
+def gone_grants(source: str, grants: GrantTable, key_kind: str) -> sql.Composed:
+    """The keys whose grants to delete them this transaction took away, by foreign key."""
+    if grants.members is None:
+        holder = sql.SQL("= rls_perms.user_id()::text").format()
+    else:
+        members, group, user = grants.members
+        holder = template(
+            "any_group",
+            members=sql.Identifier(members),
+            member_group=sql.Identifier(group),
+            member_user=sql.Identifier(user),
+        )
+    return template("gone_keys", type=sql.SQL(key_kind), sources=literals([source]), holder=holder)
+
+
+def create_index(name: str, table: Table, columns: Iterable[str]) -> sql.Composed:
+    """The index that a check offers."""
+    return sql.SQL("CREATE INDEX CONCURRENTLY {} ON {} ({});").format(
+        sql.Identifier(name), table.identifier(), identifiers(columns)
     )

@@ -136,10 +136,13 @@ def functions(wanted: Installed) -> list[sql.Composed]:
         template("live_map_digest"),
         template("live_digest"),
         template("role_settings"),
+        template("create_gone"),
         template("cover_partitions"),
         template("close_table"),
         template("policy_digest"),
         template("seal"),
+        template("trigger_digest"),
+        template("seal_triggers"),
         template("ensure_role"),
         template("forget_new_row_function"),
         # What is new is PUBLIC's to call until somebody says otherwise.

@@ -222,15 +222,20 @@ def belongs_to(role: str) -> str:
     )
 
 
-def granted_by_view(key_column: str, views: Iterable[str]) -> str:
-    """Whether a row's key is among those in *views*, an array made once a statement."""
+def granted_by_view(key_column: str, views: Iterable[str], *, exactly: bool = False) -> str:
+    """
+    Whether a row's key is among those in *views*, an array made once a statement.
+
+    *exactly* compares texts byte by byte, for a column whose collation does not.
+    """
     branches = sql.SQL(" UNION ALL ").join(
         sql.SQL("SELECT object_id FROM {}").format(sql.Identifier("rls_perms", view))
         for view in views
     )
-    return (
-        sql.SQL("{} = ANY (ARRAY({}))").format(sql.Identifier(key_column), branches).as_string(None)
-    )
+    key: sql.Composable = sql.Identifier(key_column)
+    if exactly:
+        key = sql.SQL('{}::text COLLATE "C"').format(key)
+    return sql.SQL("{} = ANY (ARRAY({}))").format(key, branches).as_string(None)
 
 
 def conjunction(*conditions: str) -> str:

@@ -1,27 +1,21 @@
 """Tell protected, framework and open tables apart, and what each declaration asks for."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.contrib.auth.models import Permission
-from django.contrib.contenttypes.models import ContentType
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 from django.db.models import Model
-from guardian.conf import settings as guardian_settings
-from guardian.ctypes import get_content_type
-from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 
 from rls_perms import catalog
 from rls_perms.desired import Protection, Tables
 from rls_perms.exceptions import ConfigurationError
 from rls_perms.framework import framework_tables
-from rls_perms.identifiers import digest, kept
-from rls_perms.keywords import SHOWING, Command
+from rls_perms.identifiers import kept
+from rls_perms.keywords import Command
 from rls_perms.policies.arms import Arms
 from rls_perms.policies.columns import kept_columns
 from rls_perms.policies.compile import (
@@ -38,10 +32,9 @@ from rls_perms.policies.hidden import refuse_hidden
 from rls_perms.policies.protected import protected
 from rls_perms.policies.reads import fields_read
 from rls_perms.state import Definition
-from rls_perms.statements import grant_views as text
-from rls_perms.statements.grant_views import GrantTable
-from rls_perms.statements.render import text as as_text
+from rls_perms.statements.grant_triggers import function_name
 from rls_perms.statements.row_security import Relation, Table
+from rls_perms.sync.object_grants import ObjectGrants
 from rls_perms.sync.partitions import Partitions
 from rls_perms.targets import Group
 
@@ -54,11 +47,11 @@ class Survey:
     """The tables of the project's models as they are in one database."""
 
     tables: Tables
-    #: Views of grants and policies as they should be.
+    #: Policies, and views and triggers of grants, as they should be.
     definitions: frozenset[Definition]
     #: Policies as they are.
     made: frozenset[Definition]
-    #: Names of views that are empty once the policies that read them are written anew.
+    #: Names of views and triggers that are gone once the policies are written anew.
     emptied: frozenset[str]
     warnings: tuple[str, ...]
 
@@ -100,6 +93,7 @@ class _Surveyor:
 
     def survey(self) -> Survey:
         framework = framework_tables()
+        grants = ObjectGrants(self.connection, self.owner, self._find)
         protected: list[Protection] = []
         views: set[Definition] = set()
         as_made = frozenset(self._made())
@@ -124,10 +118,11 @@ class _Surveyor:
                     closed.append(relation)
                 else:
                     protected.append(self._protection(model, declared.arms, made, relation))
-                    views |= set(self._views(model, made))
+                    views |= set(grants.definitions(model, declared, made))
                     policies.add(made.definition)
                     if made.definition not in as_made:
                         emptied.update(f"view {name}" for name in made.views)
+                        emptied.add(f"triggers {function_name(table_of(model))}")
             elif model._meta.db_table in framework.names:
                 continue
             elif _belongs_to_protected(model):
@@ -338,90 +333,10 @@ class _Surveyor:
     def policy_reads(self) -> Any:
         return catalog.policy_reads(self.connection)
 
-    def _views(self, model: type[Model], made: Compiled) -> Iterator[Definition]:
-        if made.key_kind is None:
-            return
-        sources = grant_sources(model)
-        if any(self._find(Table.of(source.table)) is None for source in sources.values()):
-            return
-        content_type = self.content_types.get(_content_type_key(model))
-        if content_type is None:
-            return
-        codenames = self.permissions[content_type]
-        for view, (command, branch) in sorted(made.views.items()):
-            commands = SHOWING if command is Command.SELECT else (command,)
-            wanted = [f"{one.action}_{model._meta.model_name}" for one in commands]
-            ids = [codenames[name] for name in wanted if name in codenames]
-            if not ids:
-                continue
-            view_sql = as_text(text.view(view, made.key_kind, sources[branch], content_type, ids))
-            fingerprint = digest(view_sql, 16)
-            comment = as_text(text.comment(view, fingerprint))
-            yield Definition(f"view {view}", fingerprint, f"{view_sql}\n{comment}")
-
-    @cached_property
-    def content_types(self) -> dict[tuple[str, str], Any]:
-        """The key of each content type, by label of the app and name of the model."""
-        rows = ContentType.objects.using(self.connection.alias)
-        return {(app, name): pk for app, name, pk in rows.values_list("app_label", "model", "pk")}
-
-    @cached_property
-    def permissions(self) -> defaultdict[Any, dict[str, Any]]:
-        """The keys of permissions by content type and codename."""
-        found: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
-        rows = Permission.objects.using(self.connection.alias)
-        for content_type, codename, pk in rows.values_list("content_type_id", "codename", "pk"):
-            found[content_type][codename] = pk
-        return found
-
 
 def _key(relation: Relation) -> tuple[str, str]:
     """Schema and name of a table."""
     return relation.table.schema, relation.table.name
-
-
-def _content_type_key(model: type[Model]) -> tuple[str, str]:
-    """Label and name of the content type under which guardian keeps grants on *model*."""
-    if guardian_settings.GET_CONTENT_TYPE == "guardian.ctypes.get_default_content_type":
-        meta = model._meta.concrete_model._meta  # type: ignore[union-attr]
-        return meta.app_label, str(meta.model_name)
-    wanted = get_content_type(model)
-    return wanted.app_label, wanted.model
-
-
-def grant_sources(model: type[Model]) -> dict[str, GrantTable]:
-    """Guardian's tables of grants on *model*. Raises ConfigurationError for direct ones."""
-    of_model: Any = model
-    user_grants: Any = get_user_obj_perms_model(of_model)
-    group_grants: Any = get_group_obj_perms_model(of_model)
-    for grants in (user_grants, group_grants):
-        if not grants.objects.is_generic():
-            raise ConfigurationError(
-                f"ObjectPermissions() on {model._meta.label} reads guardian's generic tables, but "
-                f"{grants._meta.label} keeps its grants in one of its own, which this version does "
-                "not support. Remove that model, or ObjectPermissions()."
-            )
-    user = user_grants._meta.get_field("user").remote_field.model
-    groups = user._meta.get_field("groups")
-    members = (groups.m2m_db_table(), groups.m2m_reverse_name(), groups.m2m_column_name())
-    return {
-        "user": _grant_table(user_grants, "user", None),
-        "group": _grant_table(group_grants, "group", members),
-    }
-
-
-def _grant_table(model: Any, holder: str, members: tuple[str, str, str] | None) -> GrantTable:
-    def column(name: str) -> str:
-        return str(model._meta.get_field(name).column)
-
-    return GrantTable(
-        table=model._meta.db_table,
-        holder=column(holder),
-        content_type=column("content_type"),
-        permission=column("permission"),
-        object=column("object_pk"),
-        members=members,
-    )
 
 
 def _refuse_unreadable(model: type[Model], table: str, columns: set[str]) -> None:
@@ -443,3 +358,15 @@ def _belongs_to_protected(model: type[Model]) -> bool:
     """
     protected = (declaration(parent) is not None for parent in model._meta.get_parent_list())
     return any(protected) or bool(protected_ends(model))
+
+
+def granting_models(
+    connection: "BaseDatabaseWrapper", owner: str
+) -> Iterator[tuple[type[Model], ObjectGrants]]:
+    """The models with object permissions whose tables are there."""
+    surveyor = _Surveyor(connection, owner)
+    grants = ObjectGrants(connection, owner, surveyor._find)
+    for model, _ in surveyor._existing():
+        declared = declaration(model)
+        if declared is not None and declared.arms.object_grants:
+            yield model, grants

@@ -1,5 +1,3 @@
--- Rows that guardian grants to a group of the user who asks, by key.
-CREATE OR REPLACE VIEW rls_perms.{view} WITH (security_barrier) AS
 SELECT {key} AS object_id
   FROM {grants} AS granted
  WHERE granted.{group} IN (
@@ -7,5 +5,4 @@ SELECT {key} AS object_id
              FROM {members} AS member
             WHERE member.{member_user} = (SELECT rls_perms.user_id())
        )
-   AND granted.{content_type} = {content_type_id}
-   AND granted.{permission} IN ({permission_ids});
+   AND {conditions}

@@ -1,0 +1,1 @@
+SELECT rls_perms.seal_triggers({function}, {digest});

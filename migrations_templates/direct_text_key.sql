@@ -1,0 +1,1 @@
+granted.{object}::text COLLATE "default"

@@ -1,0 +1,3 @@
+DELETE FROM {grants} AS granted
+ USING gone
+ WHERE {conditions}granted.{object} = gone.{key}{text};

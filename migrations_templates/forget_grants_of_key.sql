@@ -1,0 +1,2 @@
+DELETE FROM {grants} AS granted
+ WHERE {conditions}granted.{object} = OLD.{key}{text};

@@ -1,0 +1,5 @@
+SELECT past.key::{type} AS object_id
+  FROM rls_perms.gone AS past
+ WHERE past.transaction = pg_catalog.pg_current_xact_id_if_assigned()
+   AND past.source IN ({sources})
+   AND past.holder {holder}

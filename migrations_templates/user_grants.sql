@@ -1,0 +1,4 @@
+SELECT {key} AS object_id
+  FROM {grants} AS granted
+ WHERE granted.{user} = (SELECT rls_perms.user_id())
+   AND {conditions}
