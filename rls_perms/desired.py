@@ -180,6 +180,9 @@ class _Builder:
         """The grants to the roles in *names*, put together by columns."""
         columns: defaultdict[tuple[str, DatabaseObject, Privilege], set[str]] = defaultdict(set)
         for one in self.grants:
+            if one.object.kind is ObjectKind.FUNCTION:
+                # Who may call a function follows from policies, and from no permission.
+                continue
             if one.role in names and not self._covered(one):
                 columns[one.role, one.object, one.privilege].add(one.column)
         for (role, target, privilege), found in columns.items():

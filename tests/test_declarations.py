@@ -45,10 +45,11 @@ CONDITIONS = st.recursive(
             Q(room__isnull=True),
             Q(room__name__isnull=True),
             Q(owner__isnull=False),
-            Q(room__name=F("note")),
+            Q(room__pk=F("level")),
             Q(room__name__isnull=False, level__lt=3),
             Q(Exists("office.Room", Q(pk=OuterRef("room"), name="hall"))),
-            Q(Exists("office.Room", Q(name__gt=OuterRef("note")))),
+            # Not of "note", which a trial of UPDATE changes.
+            Q(Exists("office.Room", Q(pk__gt=OuterRef("level")))),
         ]
     ),
     lambda inner: st.one_of(

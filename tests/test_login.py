@@ -407,5 +407,7 @@ def test_the_text_of_the_functions_quotes_every_name_that_it_executes(deployment
     assert all(text.lstrip().startswith("format(") for text in executed)
     assert not [text for text in executed if "||" in text]
     # A regclass and a regprocedure quote themselves, as does PostgreSQL's text of a function.
-    quoted = re.compile(r"target|::regclass|::regprocedure|'%s', reader\.definition|, reader\b")
+    quoted = re.compile(
+        r"target|, part\b|::regclass|::regprocedure|'%s', reader\.definition|, reader\b"
+    )
     assert not [text for text in executed if "%s" in text and not quoted.search(text)]
