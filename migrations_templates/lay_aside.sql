@@ -67,6 +67,15 @@ BEGIN
         );
         EXECUTE format('DROP POLICY %I ON %s', policy.polname, policy.target);
     END LOOP;
+    -- The next sync makes it anew, as it does where a trigger is missing.
+    FOR policy IN
+        SELECT DISTINCT tgname, tgrelid::regclass AS target
+          FROM pg_trigger
+          JOIN rls_perms.laid_aside AS aside ON aside.target = tgrelid
+         WHERE tgname = 'zz_rls_perms_key'
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', policy.tgname, policy.target);
+    END LOOP;
     FOR reader IN
         SELECT signature FROM rls_perms.laid_aside_reader
          WHERE to_regprocedure(signature) IS NOT NULL

@@ -9,6 +9,7 @@ SELECT rls_perms.ensure_role('acme_can_office_view_document', 'rls_perms {"proje
 -- Deny every row that no policy shows, to the table's owner too.
 ALTER TABLE "office_document" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "office_document" FORCE ROW LEVEL SECURITY;
+SELECT rls_perms.cover_partitions('"office_document"'::pg_catalog.regclass);
 SELECT rls_perms.clear_table('"office_document"'::pg_catalog.regclass, ARRAY['new_row_office_document', 'office_document_view_user', 'office_document_view_group', 'office_document_change_user', 'office_document_change_group', 'office_document_delete_user', 'office_document_delete_group']::text[]);
 -- Object grants of the user who asks; none until sync knows the ids of the permissions.
 CREATE OR REPLACE VIEW rls_perms."office_document_view_user" WITH (security_barrier) AS
@@ -39,159 +40,159 @@ CREATE POLICY "system select" ON "office_document"
     FOR SELECT
     TO "acme_boss", "acme_system"
     USING (true);
-COMMENT ON POLICY "system select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+COMMENT ON POLICY "system select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "superuser select" ON "office_document"
     AS PERMISSIVE
     FOR SELECT
     TO "acme_superuser"
-    USING ("tenant_id" = (SELECT rls_perms.tenant_id()));
-COMMENT ON POLICY "superuser select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+    USING ("office_document"."tenant_id" = (SELECT rls_perms.tenant_id()));
+COMMENT ON POLICY "superuser select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "system insert" ON "office_document"
     AS PERMISSIVE
     FOR INSERT
     TO "acme_boss", "acme_system"
     WITH CHECK (true);
-COMMENT ON POLICY "system insert" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+COMMENT ON POLICY "system insert" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "superuser insert" ON "office_document"
     AS PERMISSIVE
     FOR INSERT
     TO "acme_superuser"
-    WITH CHECK ("tenant_id" = (SELECT rls_perms.tenant_id()));
-COMMENT ON POLICY "superuser insert" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+    WITH CHECK ("office_document"."tenant_id" = (SELECT rls_perms.tenant_id()));
+COMMENT ON POLICY "superuser insert" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "system update" ON "office_document"
     AS PERMISSIVE
     FOR UPDATE
     TO "acme_boss", "acme_system"
     USING (true)
     WITH CHECK (true);
-COMMENT ON POLICY "system update" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+COMMENT ON POLICY "system update" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "superuser update" ON "office_document"
     AS PERMISSIVE
     FOR UPDATE
     TO "acme_superuser"
-    USING ("tenant_id" = (SELECT rls_perms.tenant_id()))
-    WITH CHECK ("tenant_id" = (SELECT rls_perms.tenant_id()));
-COMMENT ON POLICY "superuser update" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+    USING ("office_document"."tenant_id" = (SELECT rls_perms.tenant_id()))
+    WITH CHECK ("office_document"."tenant_id" = (SELECT rls_perms.tenant_id()));
+COMMENT ON POLICY "superuser update" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "system delete" ON "office_document"
     AS PERMISSIVE
     FOR DELETE
     TO "acme_boss", "acme_system"
     USING (true);
-COMMENT ON POLICY "system delete" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+COMMENT ON POLICY "system delete" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "superuser delete" ON "office_document"
     AS PERMISSIVE
     FOR DELETE
     TO "acme_superuser"
-    USING ("tenant_id" = (SELECT rls_perms.tenant_id()));
-COMMENT ON POLICY "superuser delete" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+    USING ("office_document"."tenant_id" = (SELECT rls_perms.tenant_id()));
+COMMENT ON POLICY "superuser delete" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "floor select" ON "office_document"
     AS RESTRICTIVE
     FOR SELECT
     TO "acme_everyone", "acme_anonymous", "acme_superuser"
-    USING ("tenant_id" = (SELECT rls_perms.tenant_id()));
-COMMENT ON POLICY "floor select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+    USING ("office_document"."tenant_id" = (SELECT rls_perms.tenant_id()));
+COMMENT ON POLICY "floor select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "floor insert" ON "office_document"
     AS RESTRICTIVE
     FOR INSERT
     TO "acme_everyone", "acme_anonymous", "acme_superuser"
-    WITH CHECK ("tenant_id" = (SELECT rls_perms.tenant_id()));
-COMMENT ON POLICY "floor insert" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+    WITH CHECK ("office_document"."tenant_id" = (SELECT rls_perms.tenant_id()));
+COMMENT ON POLICY "floor insert" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "floor update" ON "office_document"
     AS RESTRICTIVE
     FOR UPDATE
     TO "acme_everyone", "acme_anonymous", "acme_superuser"
-    USING ("tenant_id" = (SELECT rls_perms.tenant_id()))
-    WITH CHECK ("tenant_id" = (SELECT rls_perms.tenant_id()));
-COMMENT ON POLICY "floor update" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+    USING ("office_document"."tenant_id" = (SELECT rls_perms.tenant_id()))
+    WITH CHECK ("office_document"."tenant_id" = (SELECT rls_perms.tenant_id()));
+COMMENT ON POLICY "floor update" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "floor delete" ON "office_document"
     AS RESTRICTIVE
     FOR DELETE
     TO "acme_everyone", "acme_anonymous", "acme_superuser"
-    USING ("tenant_id" = (SELECT rls_perms.tenant_id()));
-COMMENT ON POLICY "floor delete" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+    USING ("office_document"."tenant_id" = (SELECT rls_perms.tenant_id()));
+COMMENT ON POLICY "floor delete" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "permission of holders select" ON "office_document"
     AS PERMISSIVE
     FOR SELECT
     TO "acme_can_office_delete_document", "acme_can_office_view_document", "acme_can_office_change_document"
-    USING ("tenant_id" = (SELECT rls_perms.tenant_id()));
-COMMENT ON POLICY "permission of holders select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+    USING ("office_document"."tenant_id" = (SELECT rls_perms.tenant_id()));
+COMMENT ON POLICY "permission of holders select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "permission insert" ON "office_document"
     AS PERMISSIVE
     FOR INSERT
     TO "acme_everyone"
-    WITH CHECK (("tenant_id" = (SELECT rls_perms.tenant_id())) AND ((SELECT pg_catalog.has_table_privilege('"office_document"'::pg_catalog.regclass, 'INSERT'))));
-COMMENT ON POLICY "permission insert" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+    WITH CHECK (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ((SELECT pg_catalog.has_table_privilege('"office_document"'::pg_catalog.regclass, 'INSERT'))));
+COMMENT ON POLICY "permission insert" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "permission of holders update" ON "office_document"
     AS PERMISSIVE
     FOR UPDATE
     TO "acme_can_office_change_document"
-    USING ("tenant_id" = (SELECT rls_perms.tenant_id()))
-    WITH CHECK ("tenant_id" = (SELECT rls_perms.tenant_id()));
-COMMENT ON POLICY "permission of holders update" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+    USING ("office_document"."tenant_id" = (SELECT rls_perms.tenant_id()))
+    WITH CHECK ("office_document"."tenant_id" = (SELECT rls_perms.tenant_id()));
+COMMENT ON POLICY "permission of holders update" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "permission of holders delete" ON "office_document"
     AS PERMISSIVE
     FOR DELETE
     TO "acme_can_office_delete_document"
-    USING ("tenant_id" = (SELECT rls_perms.tenant_id()));
-COMMENT ON POLICY "permission of holders delete" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+    USING ("office_document"."tenant_id" = (SELECT rls_perms.tenant_id()));
+COMMENT ON POLICY "permission of holders delete" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "object grants select" ON "office_document"
     AS PERMISSIVE
     FOR SELECT
     TO "acme_everyone", "acme_anonymous"
-    USING (("tenant_id" = (SELECT rls_perms.tenant_id())) AND ("id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_view_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_view_group"))));
-COMMENT ON POLICY "object grants select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_view_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_view_group"))));
+COMMENT ON POLICY "object grants select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "object grants update" ON "office_document"
     AS PERMISSIVE
     FOR UPDATE
     TO "acme_everyone", "acme_anonymous"
-    USING (("tenant_id" = (SELECT rls_perms.tenant_id())) AND ("id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_change_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_change_group"))))
-    WITH CHECK (("tenant_id" = (SELECT rls_perms.tenant_id())) AND ("id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_change_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_change_group"))));
-COMMENT ON POLICY "object grants update" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_change_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_change_group"))))
+    WITH CHECK (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_change_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_change_group"))));
+COMMENT ON POLICY "object grants update" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "object grants delete" ON "office_document"
     AS PERMISSIVE
     FOR DELETE
     TO "acme_everyone", "acme_anonymous"
-    USING (("tenant_id" = (SELECT rls_perms.tenant_id())) AND ("id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_delete_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_delete_group"))));
-COMMENT ON POLICY "object grants delete" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_delete_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_delete_group"))));
+COMMENT ON POLICY "object grants delete" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "own select" ON "office_document"
     AS PERMISSIVE
     FOR SELECT
     TO "acme_everyone"
-    USING (("tenant_id" = (SELECT rls_perms.tenant_id())) AND ("owner_id" = (SELECT rls_perms.user_id())));
-COMMENT ON POLICY "own select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("office_document"."owner_id" = (SELECT rls_perms.user_id())));
+COMMENT ON POLICY "own select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "own update" ON "office_document"
     AS PERMISSIVE
     FOR UPDATE
     TO "acme_everyone"
-    USING (("tenant_id" = (SELECT rls_perms.tenant_id())) AND ("owner_id" = (SELECT rls_perms.user_id())))
-    WITH CHECK (("tenant_id" = (SELECT rls_perms.tenant_id())) AND ("owner_id" = (SELECT rls_perms.user_id())));
-COMMENT ON POLICY "own update" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("office_document"."owner_id" = (SELECT rls_perms.user_id())))
+    WITH CHECK (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("office_document"."owner_id" = (SELECT rls_perms.user_id())));
+COMMENT ON POLICY "own update" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "public select" ON "office_document"
     AS PERMISSIVE
     FOR SELECT
     TO "acme_everyone", "acme_anonymous"
-    USING (("tenant_id" = (SELECT rls_perms.tenant_id())) AND ("is_public"));
-COMMENT ON POLICY "public select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("office_document"."is_public"));
+COMMENT ON POLICY "public select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "open only update" ON "office_document"
     AS RESTRICTIVE
     FOR UPDATE
     TO "acme_everyone", "acme_anonymous"
-    USING (NOT "closed")
+    USING (NOT "office_document"."closed")
     WITH CHECK (true);
-COMMENT ON POLICY "open only update" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+COMMENT ON POLICY "open only update" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "new row select" ON "office_document"
     AS PERMISSIVE
     FOR SELECT
     TO "acme_everyone", "acme_anonymous"
-    USING (("tenant_id" = (SELECT rls_perms.tenant_id())) AND ("id" = nullif(pg_catalog.current_setting('rls_perms.new_7e572881bc4d6383', true), '')::bigint));
-COMMENT ON POLICY "new row select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "8836936638a4ed74"}';
+    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("id" = nullif(pg_catalog.current_setting('rls_perms.new_28bf462738ac6ef4', true), '')::bigint));
+COMMENT ON POLICY "new row select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 -- Remember the key of the row that is being inserted: RETURNING asks SELECT's policies for
 -- it, row by row and right after this, so one key is enough however many rows there are.
 CREATE OR REPLACE FUNCTION rls_perms."new_row_office_document"() RETURNS trigger
 LANGUAGE plpgsql
 AS $function$
 BEGIN
-    PERFORM pg_catalog.set_config('rls_perms.new_7e572881bc4d6383', NEW."id"::pg_catalog.text, true);
+    PERFORM pg_catalog.set_config('rls_perms.new_28bf462738ac6ef4', NEW."id"::pg_catalog.text, true);
     RETURN NEW;
 END
 $function$;
@@ -201,6 +202,10 @@ CREATE OR REPLACE TRIGGER "zz_rls_perms_new_row" BEFORE INSERT ON "office_docume
     EXECUTE FUNCTION rls_perms."new_row_office_document"();
 CREATE OR REPLACE TRIGGER "zz_rls_perms_forget_new_row" AFTER INSERT ON "office_document"
     FOR EACH STATEMENT WHEN (current_user NOT IN ('acme_boss', 'acme_system'))
-    EXECUTE FUNCTION rls_perms.forget_new_row('rls_perms.new_7e572881bc4d6383');
+    EXECUTE FUNCTION rls_perms.forget_new_row('rls_perms.new_28bf462738ac6ef4');
+DROP TRIGGER IF EXISTS "zz_rls_perms_creator" ON "office_document";
+DROP TRIGGER IF EXISTS "zz_rls_perms_gone" ON "office_document";
+DROP TRIGGER IF EXISTS "zz_rls_perms_key" ON "office_document";
+DROP TRIGGER IF EXISTS "zz_rls_perms_emptied" ON "office_document";
 -- Write down what the policies are, and of which SQL they were made.
 SELECT rls_perms.seal('"office_document"'::pg_catalog.regclass, 'digest');
