@@ -28,7 +28,11 @@ BEGIN
         SELECT known.role, known.asked INTO stands, stays
           FROM rls_perms.known_role AS known WHERE known.kind = 'permission' AND known.name = changed;
         part := (SELECT map.key FROM rls_perms.role_map AS map WHERE map.kind = 'part' AND map.role = stands);
-        held := ARRAY(SELECT changed WHERE EXISTS ({direct_holders}));
+        IF to_regclass({holders}) IS NULL THEN
+            held := '{{}}';
+        ELSE
+            held := ARRAY(SELECT changed WHERE EXISTS ({direct_holders}));
+        END IF;
         stays := (stays OR held <> '{{}}')
             AND EXISTS (SELECT FROM ({permissions}) AS one WHERE one.name = changed AND 'p' || one.key = part);
     END IF;

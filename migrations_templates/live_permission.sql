@@ -22,7 +22,12 @@ BEGIN
      WHERE permission.name = named
      ORDER BY permission.model DESC
      LIMIT 1;
-    is_held := EXISTS ({direct_holders});
+    -- The user's app may have been migrated back to zero.
+    IF to_regclass({holders}) IS NULL THEN
+        is_held := false;
+    ELSE
+        is_held := EXISTS ({direct_holders});
+    END IF;
     FOR stale IN
         SELECT key FROM rls_perms.role_map AS map
          WHERE map.kind = 'part' AND map.role = stands

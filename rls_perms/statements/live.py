@@ -13,6 +13,7 @@ from rls_perms.roles import RESERVED, RESERVED_STARTS, Mark, fixed_name
 from rls_perms.statements.changes import MEMBERSHIP_OPTIONS, membership_options
 from rls_perms.statements.install import LOCK
 from rls_perms.statements.render import joined, literals, regclass, template
+from rls_perms.statements.render import text as as_text
 from rls_perms.statements.row_security import Table
 
 #: How often a trigger tries again where another database of the cluster is at it, too.
@@ -203,6 +204,7 @@ def functions(wanted: Live) -> dict[str, sql.Composed]:
         "live_permission": template(
             "live_permission",
             permissions=permissions,
+            holders=_holders(auth),
             direct_holders=_direct_holders(auth, "named"),
             held=held,
             mark=sql.Literal(_open_mark(wanted, RoleKind.PERMISSION) + ', "id": '),
@@ -220,6 +222,7 @@ def functions(wanted: Live) -> dict[str, sql.Composed]:
             groups=groups,
             permissions=permissions,
             held=held,
+            holders=_holders(auth),
             direct_holders=_direct_holders(auth, "changed"),
             type=sql.SQL(auth.group_key_type),
         ),
@@ -381,6 +384,13 @@ def _held(auth: AuthTables) -> sql.Composed:
         permissions=_permissions(auth),
         permission=sql.Identifier(permission),
     )
+
+
+def _holders(auth: AuthTables) -> sql.Composable:
+    """The table of permissions that users hold directly, as a value."""
+    if auth.user_permissions is None:
+        return sql.SQL("NULL::text")
+    return sql.Literal(as_text(auth.user_permissions[0].identifier()))
 
 
 def _direct_holders(auth: AuthTables, named: LiteralString) -> sql.Composable:

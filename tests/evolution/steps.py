@@ -34,7 +34,7 @@ SELECT relname FROM pg_class
 POLICIES = """
 SELECT tablename::text, policyname::text, permissive, roles::text[], cmd, qual, with_check,
        -- Without the seal, which depends on the names of roles; a sync says whether it holds.
-       split_part(obj_description(pg_policy.oid, 'pg_policy'), ' sealed ', 1)
+       split_part(obj_description(pg_policy.oid, 'pg_policy'), E'\\nsealed ', 1)
   FROM pg_policies
   JOIN pg_policy ON polname = policyname AND polrelid = tablename::regclass
  ORDER BY 1, 2
