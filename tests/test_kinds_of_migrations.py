@@ -288,7 +288,7 @@ KINDS = {
                 "    regions = models.ManyToManyField('catalog.Region')\n    amount",
             )
         ],
-        {"work_task_regions": None},
+        {"work_task_regions": []},
     ),
     "a model deleted with what reads it": Kind(
         [
