@@ -3,6 +3,31 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rls_perms.testing.made_up import check_permissions_match, worlds
+    from rls_perms.testing.match import assert_permissions_match
+    from rls_perms.testing.world import World
+
+__all__ = [
+    "World",
+    "assert_permissions_match",
+    "bare_login",
+    "check_permissions_match",
+    "without_owner",
+    "worlds",
+]
+
+#: What is imported when it is first asked for: the database backend imports this module before
+#: there are models.
+_LATER = {
+    "World": "world",
+    "assert_permissions_match": "match",
+    "check_permissions_match": "made_up",
+    "worlds": "made_up",
+}
 
 #: Whether no context means the login role, as in production, in a test database too.
 bare_login: ContextVar[bool] = ContextVar("rls_perms_bare_login", default=False)
@@ -20,3 +45,9 @@ def without_owner() -> Iterator[None]:
         yield
     finally:
         bare_login.reset(token)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
