@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import AsyncClient, Client, override_settings
 from guardian.models import GroupObjectPermission, UserObjectPermission
 
-from tests import people
+from tests import kept, people
 from tests.office.models import Document, Tag, Ticket, User
 from tests.settings import PROJECT, RLS_PERMS
 
@@ -20,7 +20,7 @@ ALL = tuple(f"office.{one}_{name}" for name in ("document", "ticket", "tag") for
 @pytest.fixture
 def office(db):
     """One tenant with a clerk, a viewer and somebody without anything; another tenant."""
-    return Office()
+    return kept.world(Office)
 
 
 class Office:
@@ -35,7 +35,6 @@ class Office:
         self.bobs = people.make(Document(tenant=self.tenant, title="bobs", owner=self.bob))
         self.closed = people.make(Document(tenant=self.tenant, title="closed", closed=True))
         self.foreign = people.make(Document(tenant=self.other, title="foreign"))
-        people.sync()
 
     def client(self, user=None, **options):
         client = Client(**options)
