@@ -24,9 +24,9 @@ BEGIN
     SET LOCAL session_replication_role = replica;
     FOR one IN
         SELECT oid FROM pg_class
-         WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+         WHERE relnamespace::regnamespace::text !~ '^(pg_|information_schema$|rls_perms$)'
+           AND relkind = 'r' AND pg_relation_size(oid) > 0
            AND relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission')
-           AND pg_relation_size(oid) > 0
     LOOP
         IF pg_relation_size(one) > 1000000 THEN
             EXECUTE format('TRUNCATE %s CASCADE', one);
@@ -40,9 +40,9 @@ $$
 
 TABLES = """
 SELECT oid::regclass::text FROM pg_class
- WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+ WHERE relnamespace::regnamespace::text !~ '^(pg_|information_schema$|rls_perms$)'
+   AND relkind = 'r' AND pg_relation_size(oid) > 0
    AND relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission')
-   AND pg_relation_size(oid) > 0
  ORDER BY 1
 """
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db import OperationalError, connection, connections, transaction
 
 from rls_perms import as_user
-from tests import deployments, people
+from tests import deployments, kept, people
 from tests.deployments import PASSWORD, sync_pg_roles
 from tests.office.models import Ticket, User
 from tests.test_live import CLEAN, holds
@@ -30,7 +30,7 @@ def deployment():
 @pytest.fixture(autouse=True)
 def firm(deployment):
     """Four groups that everybody edits, four users in them, a ticket."""
-    deployment.as_boss("TRUNCATE office_tenant, office_user, auth_group CASCADE")
+    kept.empty()
     sync_pg_roles(prune=True)
     acme = people.tenant()
     people.make(Ticket(tenant=acme, title="one"))

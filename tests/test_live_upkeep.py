@@ -9,7 +9,7 @@ from django.test import override_settings
 
 from rls_perms import as_role, as_user
 from rls_perms.exceptions import PermissionDenied
-from tests import deployments, people
+from tests import deployments, kept, people
 from tests.deployments import PASSWORD, sync_pg_roles
 from tests.test_live import CLEAN, belongs, holds, mapped
 
@@ -26,7 +26,7 @@ def deployment():
 @pytest.fixture(autouse=True)
 def clean(deployment):
     """Nobody, and nothing left to do."""
-    deployment.as_boss("TRUNCATE office_tenant, office_user, auth_group CASCADE")
+    kept.empty()
     sync_pg_roles(prune=True)
 
 

@@ -17,7 +17,7 @@ from guardian.models import UserObjectPermission
 from rls_perms import CurrentUser, ObjectPermissions, Policy, RowSecurity, as_system
 from rls_perms.exceptions import PermissionDenied, WrongCredentials
 from rls_perms.sync.migrating import RlsPermsWarning
-from tests import deployments, people
+from tests import deployments, kept, people
 from tests.deployments import migrate, sync_pg_roles, written
 from tests.office.models import Case, Document, Ticket
 
@@ -40,7 +40,7 @@ def deployment():
 @pytest.fixture
 def rows(deployment):
     """One row of each of three models, and users who see them."""
-    deployment.as_boss("TRUNCATE office_tenant, office_user, auth_group CASCADE")
+    kept.empty()
     sync_pg_roles()
     return make_rows()
 

@@ -8,7 +8,7 @@ from django.test import override_settings
 
 from rls_perms import as_user
 from rls_perms.exceptions import PermissionDenied
-from tests import deployments, people
+from tests import deployments, kept, people
 from tests.deployments import sync_pg_roles, written
 from tests.office.models import Ticket
 from tests.threads import at_once
@@ -25,7 +25,7 @@ def deployment():
 @pytest.fixture(autouse=True)
 def nobody(deployment):
     """No user and no group, nothing left to do, and no role that stood for anybody."""
-    deployment.as_boss("TRUNCATE office_tenant, office_user, auth_group CASCADE")
+    kept.empty()
     sync_pg_roles()
     idle = deployment.rows(
         "SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s)"
