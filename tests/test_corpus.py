@@ -15,7 +15,7 @@ from rls_perms.exceptions import ReadsItself
 from rls_perms.policies.compile import table_of
 from rls_perms.policies.constraint import RowSecurity
 from rls_perms.statements.conditions import Text
-from tests import corpus, people
+from tests import corpus, people, variants
 from tests.library.models import Book, City, Cover, Label, Loan, Person, Publisher
 from tests.people import OWNER
 
@@ -95,7 +95,7 @@ def library(db):
 
 @settings(
     # More, and others each time: RLS_PERMS_EXAMPLES=1000.
-    max_examples=int(os.environ.get("RLS_PERMS_EXAMPLES", "40")),
+    max_examples=variants.examples(plain=10, all_=40),
     derandomize="RLS_PERMS_EXAMPLES" not in os.environ,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],

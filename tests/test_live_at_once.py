@@ -136,6 +136,7 @@ def test_edits_syncs_and_first_uses_at_once(deployment):
     assert ends == ["done"] * 3 + [[0] * 5] * 2
 
 
+@pytest.mark.slow
 def test_edits_while_triggers_are_removed_and_made_again(deployment):
     def remake():
         for _ in range(6):
@@ -149,6 +150,7 @@ def test_edits_while_triggers_are_removed_and_made_again(deployment):
     sync_pg_roles()
 
 
+@pytest.mark.slow
 def test_edits_in_two_databases_of_one_cluster_at_once(deployment):
     with deployments.empty() as other:
         deployments.migrate()

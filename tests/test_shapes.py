@@ -469,6 +469,7 @@ def test_a_condition_reads_a_table_of_another_schema(acme):
         assert [one.text for one in Remark.objects.all()] == ["yes"]
 
 
+@pytest.mark.slow
 def test_a_schema_of_the_search_path_is_as_good_as_public():
     with project.deployed(search_path='"Off ice"') as made:
         tenant = people.tenant("acme")

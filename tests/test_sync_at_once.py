@@ -63,6 +63,7 @@ def make_teams():
         )
 
 
+@pytest.mark.slow
 def test_twenty_syncs_at_once_on_two_databases_of_one_cluster_end_in_one_state(deployment, teams):
     with deployments.empty() as other:
         deployments.migrate()
