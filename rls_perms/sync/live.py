@@ -1,6 +1,7 @@
 """Have the database follow its auth tables by itself, where its owner may."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -15,7 +16,7 @@ from rls_perms.identifiers import digest
 from rls_perms.policies.compile import key_type, table_of
 from rls_perms.state import Definition
 from rls_perms.statements import live as text
-from rls_perms.statements.live import AuthTables, Live
+from rls_perms.statements.live import AuthTables, Live, LiveMap
 from rls_perms.statements.render import joined
 from rls_perms.statements.render import text as as_text
 from rls_perms.statements.row_security import Table
@@ -49,15 +50,21 @@ def live_definitions(
         logins=wanted.logins,
         server_version=catalog.server_version(connection),
     )
-    made = as_text(text.install(live))
-    fingerprint = digest(made, 16)
-    triggers = as_text(joined([text.install(live), text.seal(fingerprint)], "\n"))
-    return frozenset(
-        {
-            Definition(catalog.LIVE_MAP, known.digest, as_text(text.fill(known))),
-            Definition(catalog.LIVE, fingerprint, triggers),
-        }
-    ), ()
+    return frozenset({_map(known), _triggers(live)}), ()
+
+
+# A sync takes the difference up to three times, and most often writes neither text.
+@lru_cache(maxsize=4)
+def _map(known: LiveMap) -> Definition:
+    return Definition(catalog.LIVE_MAP, known.digest, as_text(text.fill(known)))
+
+
+@lru_cache(maxsize=4)
+def _triggers(live: Live) -> Definition:
+    made = text.install(live)
+    fingerprint = digest(as_text(made), 16)
+    triggers = as_text(joined([made, text.seal(fingerprint)], "\n"))
+    return Definition(catalog.LIVE, fingerprint, triggers)
 
 
 def _obstacles(connection: "BaseDatabaseWrapper", auth: AuthTables, owner: str) -> Iterator[str]:
