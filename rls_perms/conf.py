@@ -78,6 +78,30 @@ class Settings:
     strict_mode: bool = False
     live_sync: bool = True
     signed_context: bool = False
+    # What follows from other keys.
+    #: Alias -> the alias of its owner, where several databases have owners of their own.
+    owners: Mapping[str, str] = field(hash=False, default=MappingProxyType({}))
+    #: Alias -> its USER, where LOGIN_ROLES is left out.
+    users: Mapping[str, str] = field(hash=False, default=MappingProxyType({}))
+
+    def owner_of(self, alias: str) -> str:
+        """The alias with the credentials of the owner of *alias*'s database, there or not."""
+        return (
+            alias if alias in self.owners.values() else self.owners.get(alias, self.owner_database)
+        )
+
+    def logins_of(self, alias: str) -> tuple[str, ...]:
+        """The logins of the database of *alias*: another database may have others."""
+        if not (self.owners and self.users):
+            return self.login_roles
+        owner = self.owner_of(alias)
+        own = (user for one, user in self.users.items() if self.owner_of(one) == owner)
+        return tuple(dict.fromkeys(own))
+
+    @property
+    def all_aliases(self) -> frozenset[str]:
+        """The aliases under our care, and those of the owners."""
+        return frozenset((*self.databases, self.owner_database, *self.owners.values()))
 
 
 def parse(raw: Mapping[str, Any], databases: Mapping[str, Mapping[str, Any]]) -> Settings:
@@ -98,13 +122,21 @@ def parse(raw: Mapping[str, Any], databases: Mapping[str, Mapping[str, Any]]) ->
         raise _error(_at("DATABASES"), [], "then nothing is protected", 'Write ["default"]')
     for alias in values["databases"]:
         _check_known(alias, databases, f"{_at('DATABASES')} names {alias!r}, DATABASES does not")
-        _check_no_assumed_role(alias, databases[alias].get("OPTIONS") or {})
+        _check_no_assumed_role(alias, databases[alias].get("OPTIONS") or {}, values["guc_prefix"])
+    if isinstance(values["owner_database"], Mapping):
+        owners = values["owners"] = values["owner_database"]
+        values["owner_database"] = owners.get(values["databases"][0], "owner")
+    for alias in values["owners"]:
+        _check_known(
+            alias, values["databases"], f"{_at('OWNER_DATABASE')} has {alias!r}, DATABASES has not"
+        )
     for group, group_role in values["group_roles"].items():
         for name, _ in group_role.settings:
             _check_parameter(_at("GROUP_ROLES", group, "settings"), name, values["guc_prefix"])
     if "LOGIN_ROLES" not in raw:
-        users = (databases[alias].get("USER") for alias in values["databases"])
-        values["login_roles"] = tuple(dict.fromkeys(user for user in users if user))
+        named = {alias: databases[alias].get("USER") for alias in values["databases"]}
+        values["users"] = MappingProxyType({one: user for one, user in named.items() if user})
+        values["login_roles"] = tuple(dict.fromkeys(values["users"].values()))
     return Settings(**values)
 
 
@@ -147,11 +179,19 @@ def _check_known(name: object, known: Collection[str], says: str) -> None:
         )
 
 
-def _check_no_assumed_role(alias: str, options: Mapping[str, Any]) -> None:
+def _check_no_assumed_role(alias: str, options: Mapping[str, Any], guc_prefix: str) -> None:
     if role := options.get("assume_role"):
         at = f'DATABASES["{alias}"]["OPTIONS"]["assume_role"]'
         instead = "Remove it, and let USER be the login role: each transaction takes its role on"
         raise _error(at, role, "it is set for the session and would outlive a request", instead)
+    # What libpq sends when it connects: -c name=value, or --name=value.
+    given = str(options.get("options") or "")
+    for name in re.findall(r"(?:-c\s*|--)([\w.-]+)\s*=", given):
+        setting = name.replace("-", "_").lower()
+        if setting in REFUSED_PARAMETERS or setting.startswith(f"{guc_prefix}."):
+            at = f'DATABASES["{alias}"]["OPTIONS"]["options"]'
+            why = f"{name!r} says who the session is, which rls_perms decides for each statement"
+            raise _error(at, given, why, f"Remove {name!r} from it")
 
 
 def _check_parameter(at: str, name: str, guc_prefix: str) -> None:
@@ -258,6 +298,15 @@ def _dotted_path(at: str, value: Any) -> str:
     return str(value)
 
 
+def _owner_database(at: str, value: Any) -> str | Mapping[str, str]:
+    if not isinstance(value, Mapping):
+        return _text(at, value)
+    if not value:
+        raise _error(at, value, "it names no alias", 'Write {"default": "owner"}')
+    read = {_text(f"A key of {at}", key): value[key] for key in value}
+    return MappingProxyType({key: _text(f"{at}[{key!r}]", one) for key, one in read.items()})
+
+
 def _group_roles(at: str, value: Any) -> Mapping[str, GroupRole]:
     if not isinstance(value, Mapping):
         raise _error(at, value, "it must be a dict", 'Write {"Name of the group": "role"}')
@@ -304,7 +353,7 @@ READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "ROLE_PREFIX": _role_prefix,
     "GROUP_ROLES": _group_roles,
     "LOGIN_ROLES": _names,
-    "OWNER_DATABASE": _text,
+    "OWNER_DATABASE": _owner_database,
     "FRAMEWORK_APPS": _names,
     "SENSITIVE_FIELDS": _names,
     "DATABASES": _names,

@@ -22,7 +22,7 @@ SECONDS_TO_START = 20
 # With auth_type "any" the user is the one that the database's line says.
 SETTINGS = """\
 [databases]
-{database} = host={host} port={port} dbname={database} user={login}
+{name} = host={host} port={port} dbname={database} user={login}
 
 [pgbouncer]
 pool_mode = transaction
@@ -50,8 +50,15 @@ def _program() -> str | None:
 
 
 @contextmanager
-def pooling(database: str, login: str) -> Iterator[dict[str, str]]:
-    """A pooler for *database*, whose connections are *login*'s: HOST and PORT of it."""
+def pooling(
+    database: str, login: str, *, name: str | None = None, host: str | None = None, more: str = ""
+) -> Iterator[dict[str, str]]:
+    """
+    A pooler for *database*, whose connections are *login*'s: its NAME, HOST and PORT.
+
+    *name* is what clients call the database, *host* another server than the tests' own, *more*
+    lines of its settings.
+    """
     folder = Path(tempfile.mkdtemp(prefix="rls_perms-bouncer-", dir="/tmp"))
     port = free_port()
     own = {}
@@ -61,15 +68,16 @@ def pooling(database: str, login: str) -> Iterator[dict[str, str]]:
         os.chown(folder, user.pw_uid, user.pw_gid)
     file = folder / "pgbouncer.ini"
     text = SETTINGS.format(
+        name=name or database,
         database=database,
         login=login,
-        host=os.environ["PGHOST"],
+        host=host or os.environ["PGHOST"],
         port=os.environ.get("PGPORT", "5432"),
         connections=CONNECTIONS,
         own_port=port,
         folder=folder,
     )
-    file.write_text(text)
+    file.write_text(f"{text}{more}\n")
     file.chmod(0o644)
     pooler = subprocess.Popen(
         [str(_program()), "-q", str(file)],
@@ -79,8 +87,8 @@ def pooling(database: str, login: str) -> Iterator[dict[str, str]]:
         **own,
     )
     try:
-        at = {"HOST": "127.0.0.1", "PORT": str(port)}
-        _wait(pooler, at, database, login, folder)
+        at = {"NAME": name or database, "HOST": "127.0.0.1", "PORT": str(port)}
+        _wait(pooler, at, login, folder)
         yield at
     finally:
         pooler.terminate()
@@ -94,14 +102,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait(
-    pooler: subprocess.Popen[bytes], at: dict[str, str], database: str, login: str, folder: Path
-) -> None:
+def _wait(pooler: subprocess.Popen[bytes], at: dict[str, str], login: str, folder: Path) -> None:
     deadline = time.monotonic() + SECONDS_TO_START
     while True:
         try:
             psycopg.connect(
-                host=at["HOST"], port=at["PORT"], dbname=database, user=login, password="any"
+                host=at["HOST"], port=at["PORT"], dbname=at["NAME"], user=login, password="any"
             ).close()
             return
         except psycopg.OperationalError as error:

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.postgres.fields import ArrayField, IntegerRangeField
 from django.core.checks import run_checks
 from django.db import models
-from django.test.utils import isolate_apps
+from django.test.utils import isolate_apps, override_settings
 from guardian.models import UserObjectPermissionBase
 
 from rls_perms import CurrentUser, Exists, ObjectPermissions, Policy, RowSecurity, Setting
@@ -19,6 +19,7 @@ from rls_perms.checks import (
     e005_setting_of_two_types,
     w001_closed_through_table,
     w002_secrets_in_open_tables,
+    w052_database_without_users,
 )
 from rls_perms.expressions import CurrentTenant
 from rls_perms.keywords import Command
@@ -74,6 +75,9 @@ def test_every_check_is_found_by_its_file():
         "w001",
         "w002",
         "w008",
+        "w050",
+        "w051",
+        "w052",
     ]
 
 
@@ -613,3 +617,28 @@ def test_object_permissions_are_values():
     assert one == ObjectPermissions(creator=["view", "delete"], remove_grants=False)
     assert one.deconstruct()[2] == {"creator": ["view", "delete"], "remove_grants": False}
     assert ObjectPermissions().deconstruct()[2] == {}
+
+
+class NoUsers:
+    """Users are not migrated to some aliases."""
+
+    def __init__(self, *aliases):
+        self.aliases = aliases
+
+    def allow_migrate(self, db, app_label, **hints):
+        return not (db in self.aliases and app_label == "office")
+
+
+def test_w052_a_database_to_which_users_are_not_migrated():
+    with override_settings(DATABASE_ROUTERS=[NoUsers("default", "server_side", "pooled", "owner")]):
+        [(id, _, text), *others] = found(w052_database_without_users.check)
+
+    assert id == "rls_perms.W052"
+    assert "let no migration make office.User in DATABASES['default']" in text
+    assert "leave 'default' out of RLS_PERMS['DATABASES']" in text
+    assert len(others) == 2
+
+
+def test_w052_another_alias_of_the_same_database_is_enough():
+    with override_settings(DATABASE_ROUTERS=[NoUsers("default", "server_side", "pooled")]):
+        assert found(w052_database_without_users.check) == []

@@ -29,7 +29,7 @@ class RoleMeanings:
     def __init__(self, connection: "BaseDatabaseWrapper", owner: str) -> None:
         installed = catalog.in_force(connection)
         names = role_names(installed)
-        state = catalog.roles(connection, installed, get_settings().login_roles)
+        state = catalog.roles(connection, installed, get_settings().logins_of(connection.alias))
         self.connection = connection
         self.owner = owner
         self.groups = read_auth(connection).groups

@@ -103,3 +103,10 @@ def make_session_role(asker: str, tenant: str | None) -> sql.Composed:
     return sql.SQL("SELECT rls_perms.make_session_role({}, {})").format(
         sql.Literal(asker), sql.Literal(tenant)
     )
+
+
+def has_session_role(asker: str, tenant: str | None) -> sql.Composed:
+    """Raises RP001 as long as there is none."""
+    return sql.SQL("SELECT FROM rls_perms.session_role({}, {})").format(
+        sql.Literal(asker), sql.Literal(tenant)
+    )

@@ -98,7 +98,7 @@ def _plan(
     owner = role.installed_by or role.name
     tables = survey(connection, owner)
     is_test = bool(connection.settings_dict.get(catalog.TEST_DATABASE))
-    logins = () if is_test else get_settings().login_roles
+    logins = () if is_test else get_settings().logins_of(connection.alias)
     check_logins(connection)
     session = catalog.logins(connection, [role.session])[role.session]
     version = catalog.server_version(connection)

@@ -75,7 +75,7 @@ def _check_roles(connection: "BaseDatabaseWrapper") -> None:
         declared = declaration(model)
         if declared is not None:
             wanted |= roles_named(declared.arms, model, names)
-    actual = catalog.roles(connection, installed, get_settings().login_roles)
+    actual = catalog.roles(connection, installed, get_settings().logins_of(connection.alias))
     refuse_taken(actual, wanted)
     present = {role.name for role in actual.roles}
     missing = [Role(name, mark) for name, mark in wanted.items() if name not in present]
@@ -92,7 +92,7 @@ def wanted_functions(connection: "BaseDatabaseWrapper") -> Definition:
     installed = catalog.in_force(connection)
     conf = get_settings()
     is_test = bool(connection.settings_dict.get(catalog.TEST_DATABASE))
-    logins = conf.login_roles
+    logins = conf.logins_of(connection.alias)
     if is_test:
         role = catalog.current_role(connection)
         tester = catalog.logins(connection, [role.session])[role.session]

@@ -99,7 +99,7 @@ def owner_of(using: str) -> str:
     connection = connections[using]
     if isinstance(connection, DatabaseWrapper) and connection.is_test:
         return using
-    alias = get_settings().owner_database
+    alias = get_settings().owner_of(using)
     if alias not in connections:
         raise WrongCredentials(
             f"{using!r} is no test database, and there is no alias {alias!r}: whoever compares has "

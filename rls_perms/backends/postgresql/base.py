@@ -1,5 +1,6 @@
 """The database wrapper: what each statement wants, and what an error means."""
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -14,6 +15,7 @@ from psycopg import errors
 from psycopg.pq import Format
 
 from rls_perms import catalog
+from rls_perms.backends.postgresql import making
 from rls_perms.backends.postgresql.columns import NONE, closed_to
 from rls_perms.backends.postgresql.creation import DatabaseCreation
 from rls_perms.backends.postgresql.cursors import (
@@ -31,14 +33,9 @@ from rls_perms.backends.postgresql.transport import RoleConnection
 from rls_perms.conf import get_settings
 from rls_perms.context import ClosedColumns, Entered, current
 from rls_perms.denial import Asking, denied
-from rls_perms.exceptions import NamedGroup, PermissionDenied, UnknownRole
+from rls_perms.exceptions import ConfigurationError, NamedGroup, PermissionDenied, UnknownRole
 from rls_perms.framework import deciding_tables
-from rls_perms.statements import session as text
 from rls_perms.testing import bare_login
-
-#: SQLSTATEs of concurrent role DDL: another session was making the same thing.
-CONCURRENT = ("XX000", "23505", "42710", "42704")
-ATTEMPTS = 5
 
 #: No role of that name; no role for a user, in a transaction that may not make one; too many.
 NO_SUCH_ROLE = ("RP002", "RP004", "RP005")
@@ -54,6 +51,16 @@ class _Driver(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(psycopg, name)
+
+
+def _check_connection_class(alias: str, pool: dict[str, Any]) -> None:
+    given = pool.get("connection_class", RoleConnection)
+    if not issubclass(given, RoleConnection):
+        raise ConfigurationError(
+            f'DATABASES["{alias}"]["OPTIONS"]["pool"]["connection_class"] is {given.__qualname__}, '
+            "whose connections do not know as whom statements run. Let it inherit "
+            "rls_perms.backends.postgresql.transport.RoleConnection, or remove it."
+        )
 
 
 class _ErrorWrapper(DatabaseErrorWrapper):
@@ -100,7 +107,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         pool = self.settings_dict.get("OPTIONS", {}).get("pool")
         if pool:
             options = {} if pool is True else pool
-            settings_dict["OPTIONS"]["pool"] = {**options, "connection_class": RoleConnection}
+            _check_connection_class(alias, options)
+            settings_dict["OPTIONS"]["pool"] = {"connection_class": RoleConnection, **options}
 
     # Connecting
 
@@ -133,6 +141,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
             # A pool gives it to another thread's wrapper next, and checks it without one.
             self.connection.roles = None
         super()._close()  # type: ignore[misc]
+
+    def chunked_cursor(self) -> Any:
+        # Behind a pooler, processes share a session, and would call their cursors by the same
+        # numbers: reading one that another user declared, with that user's rows in it.
+        self._named_cursor_idx = secrets.randbelow(10**15)
+        return super().chunked_cursor()
 
     def create_cursor(self, name: str | None = None) -> Any:
         if name is None or self.settings_dict["OPTIONS"].get("server_side_binding") is True:
@@ -322,18 +336,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
         Inside the transaction to come, others would wait for it and a rollback undo it.
         """
-        context = entered.context
-        info = self.connection.info
-        statement = text.make_session_role(str(context.user), context.tenant)
-        with psycopg.connect(info.dsn, password=info.password or None, autocommit=True) as apart:
-            for attempt in range(ATTEMPTS):
-                try:
-                    apart.execute(statement)
-                except psycopg.Error as error:
-                    if error.sqlstate not in CONCURRENT or attempt == ATTEMPTS - 1:
-                        raise
-                else:
-                    return
+        making.make(entered.context, self)
 
     # Errors
 
