@@ -91,7 +91,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     ops_class = DatabaseOperations
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
-        super().__init__(settings_dict, alias)
+        super().__init__(settings_dict, alias=alias)
         #: The ORM's statement that is being compiled; the compiler's own.
         self.compiling: Any = None
         #: Whether the statement that is being run belongs to the login, whatever the context.
