@@ -195,6 +195,14 @@ def test_a_role_that_others_left_in_a_session_ends_a_context_loudly(cursors, ask
         titles("bounced")
 
 
+def test_a_role_that_others_left_in_a_session_holds_without_a_context(cursors, askers, holder):
+    """Said in docs/servers.md, with what closes it, which the next test has."""
+    holder.connection.autocommit = True
+    holder.connection.execute(f"SET ROLE {people.role('system')}")
+
+    assert len(titles("bounced")) == 4
+
+
 def test_a_pooler_that_resets_after_each_transaction_keeps_no_role(db, askers):
     lines = "server_reset_query = DISCARD ALL\nserver_reset_query_always = 1"
     with bounced(lines=lines, DISABLE_SERVER_SIDE_CURSORS=True):

@@ -147,6 +147,10 @@ ENGINES: dict[str, dict[str, Any]] = {
     "persistent": {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True},
     "bouncer": {"DISABLE_SERVER_SIDE_CURSORS": True},
     "persistent to bouncer": {"DISABLE_SERVER_SIDE_CURSORS": True, "CONN_MAX_AGE": None},
+    "bound on the server, to bouncer": {
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+        "OPTIONS": {"server_side_binding": True},
+    },
     "bound on the server": {"OPTIONS": {"pool": {"max_size": POOL}, "server_side_binding": True}},
 }
 MOST = {"persistent": servers.THREADS, "bouncer": bouncer.CONNECTIONS}
@@ -158,6 +162,7 @@ SERVED = [
     (gunicorn, "persistent"),
     (gunicorn, "bouncer"),
     (gunicorn, "persistent to bouncer"),
+    (gunicorn, "bound on the server, to bouncer"),
 ]
 
 
