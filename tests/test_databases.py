@@ -15,6 +15,7 @@ from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.db import InternalError, connections, transaction
 from django.test import Client, override_settings
+from django.test.utils import setup_databases, teardown_databases
 
 from rls_perms import as_system, as_tenant, as_user
 from rls_perms.backends.postgresql import making
@@ -451,3 +452,35 @@ def test_requests_that_are_transactions_on_some_databases_run_as_their_user(
     assert raw == {"rows": [["acme 1"], ["acme 2"]]}
     assert who("default") == firm.deployment.web
     assert who("replica") == firm.deployment.web
+
+
+@pytest.fixture
+def as_deployed(firm) -> Iterator[None]:
+    """What the test runner changes in the settings of aliases is put back."""
+    connections.close_all()
+    before = {alias: dict(one) for alias, one in settings.DATABASES.items()}
+    mirror = {**settings.DATABASES["replica"]["TEST"], "MIRROR": "default"}
+    settings.DATABASES["replica"]["TEST"] = mirror
+    yield
+    connections.close_all()
+    for alias, one in before.items():
+        settings.DATABASES[alias].clear()
+        settings.DATABASES[alias].update(one)
+
+
+def test_test_databases_are_made_by_the_owner_of_each(firm, as_deployed):
+    aliases = {"default", "replica", "archive", "owner", "archive_owner"}
+    made = setup_databases(0, False, aliases=aliases)
+    try:
+        owners = [who(alias) for alias in ("default", "replica", "archive")]
+        tenant = Tenant.objects.using("archive").create(name="acme")
+        user = User.objects.using("archive").create(username="ann", tenant=tenant)
+        Document.objects.using("archive").create(tenant=tenant, title="new", owner=user)
+        with as_user(user):
+            found = who("archive"), seen("archive"), who("default"), seen("default")
+    finally:
+        teardown_databases(made, 0)
+
+    mine, theirs = f"test_{firm.deployment.name}", f"test_{firm.archive.name}"
+    assert owners == [f"{mine}_owner", f"{mine}_owner", f"{theirs}_owner"]
+    assert found == (f"{theirs}_everyone", ["new"], f"{mine}_anonymous", [])
