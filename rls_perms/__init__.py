@@ -1,7 +1,7 @@
 """Django's permission framework, enforced by PostgreSQL: roles, row security, object grants."""
 
 from rls_perms.context import Context, current_context
-from rls_perms.exceptions import NoContext, PermissionDenied
+from rls_perms.exceptions import InvalidContext, NoContext, PermissionDenied
 from rls_perms.expressions import CurrentTenant, CurrentUser, Exists, Setting
 from rls_perms.keywords import Command
 from rls_perms.loud import loud_denials
@@ -14,7 +14,7 @@ from rls_perms.policies import (
     RowSecurity,
     protect,
 )
-from rls_perms.session import as_role, as_system, as_tenant, as_user
+from rls_perms.session import as_context, as_role, as_system, as_tenant, as_user, in_context
 from rls_perms.targets import ANONYMOUS, EVERYONE, SYSTEM, Group, Permission, Role
 
 __version__ = "0.1.0"
@@ -39,6 +39,7 @@ __all__ = [
     "CurrentUser",
     "Exists",
     "Group",
+    "InvalidContext",
     "NoContext",
     "ObjectPermissions",
     "OwnerPolicy",
@@ -49,11 +50,13 @@ __all__ = [
     "Role",
     "RowSecurity",
     "Setting",
+    "as_context",
     "as_role",
     "as_system",
     "as_tenant",
     "as_user",
     "current_context",
+    "in_context",
     "loud_denials",
     "protect",
 ]

@@ -60,6 +60,10 @@ class InvalidSetting(RlsPermsError, ValueError):
     """A value for the context that its ``Setting`` in a policy cannot be."""
 
 
+class InvalidContext(RlsPermsError, ValueError):
+    """A context that was sent from elsewhere and is not whole, not ours or for something else."""
+
+
 class UnknownRole(RlsPermsError):
     """A role that the database does not hold, or that the login may not become."""
 

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
 
+from rls_perms import audit
 from rls_perms.conf import get_settings
 from rls_perms.context import Asker, Context, Entered, Source, current
 from rls_perms.exceptions import ConfigurationError, PermissionDenied
@@ -134,6 +135,8 @@ def _refuse_foreign_tenant(user: Any, tenant: str | None) -> None:
         return
     own = tenant_key(getattr(user, field.attname))
     if own != tenant:
+        asked = Context(asker=Asker.USER, user=user_key(user), tenant=tenant)
+        audit.denied(audit.Cause.TENANT, asked)
         raise PermissionDenied(
             f"RLS_PERMS['TENANT_RESOLVER'] answered tenant {tenant!r}, to which user "
             f"{user.pk!r} does not belong. The request was refused before any query."

@@ -2,8 +2,8 @@
 
 import functools
 import inspect
-import logging
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
@@ -13,15 +13,14 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db.models import Model
 
+from rls_perms.audit import elevated
 from rls_perms.conf import get_settings
 from rls_perms.context import Asker, Context, Entered, current
 from rls_perms.exceptions import NoContext
-from rls_perms.given import context_settings
+from rls_perms.given import complete_settings, context_settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-audit = logging.getLogger("rls_perms.audit")
 
 #: Stands for an argument that was left out, where None means something.
 LEFT_OUT: Any = object()
@@ -75,12 +74,7 @@ class Entering:
         self.__exit__(exc_type, exc, traceback)
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise TypeError(
-                f"{function.__qualname__}() is a generator: its caller runs between its steps and "
-                "would run in its context. Collect the rows inside of a with statement, then yield "
-                "them outside of it."
-            )
+        refuse_what_runs_later(function)
         # One object for each call, since calls may overlap.
         if iscoroutinefunction(function):
 
@@ -94,9 +88,45 @@ class Entering:
         @functools.wraps(function)
         def entering(*args: P.args, **kwargs: P.kwargs) -> T:
             with Entering(self._make):
-                return function(*args, **kwargs)
+                return refuse_unfinished(function, function(*args, **kwargs))
 
         return entering
+
+
+def refuse_what_runs_later(function: Any) -> None:
+    """Raise TypeError for what a decorator cannot run in a context: it is not done by a call."""
+    name = getattr(function, "__qualname__", repr(function))
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(
+            f"{name}() is a generator: its caller runs between its steps and "
+            "would run in its context. Collect the rows inside of a with statement, then yield "
+            "them outside of it."
+        )
+    if inspect.isclass(function):
+        raise TypeError(
+            f"{name} is a class: its methods are called later, outside of the context. Decorate "
+            "the methods, a class-based view by method_decorator(..., name='dispatch')."
+        )
+    if not callable(function):
+        raise TypeError(
+            f"{function!r} cannot be called. Write the decorator below @classmethod or @property, "
+            "next to the function."
+        )
+
+
+def refuse_unfinished(function: Any, result: T) -> T:
+    """*result* of *function*, unless most of the work is still to be done, after the context."""
+    if inspect.iscoroutine(result):
+        result.close()
+        kind = "a coroutine. Decorate a function that is written with async def"
+    elif inspect.isgenerator(result) or inspect.isasyncgen(result):
+        kind = "a generator. Collect the rows inside of it and return a list"
+    else:
+        return result
+    raise TypeError(
+        f"{getattr(function, '__qualname__', function)}() returned, and what it left to be done "
+        f"would not run in the context: {kind}."
+    )
 
 
 def as_user(
@@ -146,8 +176,9 @@ def as_role(
     """
     Run as one role of the project, by its name without prefix, as ``"manager"``.
 
-    There is no user then, so policies with ``CurrentUser()`` show nothing. *settings* are as
-    for ``as_user``. The first statement raises UnknownRole if there is no such role.
+    There is no user then, so policies with ``CurrentUser()`` show nothing. ``"superuser"``
+    is every row of *tenant*, and an event of the audit log. *settings* are as for ``as_user``.
+    The first statement raises UnknownRole if there is no such role.
     """
     if not isinstance(role, str) or not role:
         raise ValueError(f"as_role({role!r}) takes the name of a role, as in as_role('manager').")
@@ -159,7 +190,8 @@ def as_role(
 
     def make() -> Context:
         values = context_settings(("as_role(settings=...)", settings))
-        return Context(asker=Asker.ROLE, role=role, tenant=tenant_key(tenant), settings=values)
+        made = Context(asker=Asker.ROLE, role=role, tenant=tenant_key(tenant), settings=values)
+        return elevated(made, reason="as_role('superuser')") if role == "superuser" else made
 
     return Entering(make)
 
@@ -179,10 +211,66 @@ def as_system(*, reason: str, settings: Mapping[str, Any] | None = None) -> Ente
 
     def make() -> Context:
         values = context_settings(("as_system(settings=...)", settings))
-        audit.info("system role entered: %s", reason, extra={"reason": reason})
-        return Context(asker=Asker.SYSTEM, settings=values)
+        return elevated(Context(asker=Asker.SYSTEM, settings=values, reason=reason))
 
     return Entering(make)
+
+
+def as_context(context: Context) -> Entering:
+    """
+    Run as *context*: what ``current_context()`` was, here or where it was sent from.
+
+    The role, and whether the user is active, are asked of the database anew. Entering that of
+    ``as_system`` is written to the log ``rls_perms.audit`` again, with its reason. Raises
+    NoContext for None: where it was taken there was none.
+    """
+    if context is None:
+        raise NoContext(
+            "as_context(None): where it was taken there was no context. Enter as_user(user) "
+            "there, or here, or as_system(reason='...') if it is nobody's work."
+        )
+    if not isinstance(context, Context):
+        raise TypeError(
+            f"as_context({context!r}) takes a Context: current_context(), or Context.from_dict()."
+        )
+
+    def make() -> Context:
+        made = replace(context, settings=complete_settings("as_context()", context.settings))
+        return elevated(made) if made.asker is Asker.SYSTEM else made
+
+    return Entering(make)
+
+
+def in_context(function: Callable[P, T]) -> Callable[P, T]:
+    """
+    *function*, as it runs here and now: for a thread, which begins without a context.
+
+    ``executor.submit(in_context(work), ...)``. Each call has a copy of this moment's context
+    variables, those of others too, so several threads may call it at once. The user is found
+    here, whoever logs in later; that may ask the database, so under an event loop call it by
+    ``sync_to_async``. asyncio's tasks, its ``to_thread`` and asgiref's ``sync_to_async`` carry
+    the context by themselves.
+    """
+    refuse_what_runs_later(function)
+    if iscoroutinefunction(function):
+        raise TypeError(
+            f"{getattr(function, '__qualname__', function)}() is a coroutine function: a task "
+            "runs in the context in which it is made. Give it to the loop as it is."
+        )
+    source = current.get()
+    # Found here: a request's user is lazy, and after login() another's.
+    now = None if source is None else source.entered()
+    surrounding = copy_context()
+    surrounding.run(current.set, now)
+
+    @functools.wraps(function)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> T:
+        # A copy for each call: a Context object cannot be entered by two threads at once.
+        return refuse_unfinished(
+            function, surrounding.copy().run(functools.partial(function, *args, **kwargs))
+        )
+
+    return inside
 
 
 def user_key(user: Any) -> str | None:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import wraps
 from types import ModuleType
 from typing import Any
 
@@ -250,9 +251,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Who asks, for an error."""
         source = current.get()
         if source is None or not self.is_ours:
-            return Asking("the login role, without a context")
+            return Asking("the login role, without a context", database=self.alias)
         if self.as_login:
-            return Asking("the login role, which runs statements on the framework's tables alone")
+            words = "the login role, which runs statements on the framework's tables alone"
+            return Asking(words, database=self.alias)
         entered = source.entered()
         heard = entered.heard.get(self.alias)
         role = "" if heard is None else f" (role {heard.role})"
@@ -260,6 +262,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             words=f"{entered.context}{role}",
             user=entered.context.user,
             role=None if heard is None else heard.role,
+            context=entered.context,
+            database=self.alias,
         )
 
     def denial(self, error: errors.InsufficientPrivilege) -> PermissionDenied:
@@ -337,6 +341,27 @@ class DatabaseWrapper(base.DatabaseWrapper):
         Inside the transaction to come, others would wait for it and a rollback undo it.
         """
         making.make(entered.context, self)
+
+    def on_commit(self, func: Any, robust: bool = False) -> None:
+        """Django's; *func* runs as who registers it, whoever it is when the transaction ends."""
+        later = self.in_atomic_block and callable(func)
+        super().on_commit(self._as_registered(func) if later else func, robust)
+
+    def _as_registered(self, func: Any) -> Any:
+        source = current.get()
+        # Found here: a request's user is lazy, and after login() another's.
+        context = None if source is None else source.entered().context
+
+        @wraps(func)
+        def as_registered() -> None:
+            # A new one: the transaction may have changed which role that user has.
+            token = current.set(None if context is None else Entered(context))
+            try:
+                func()
+            finally:
+                current.reset(token)
+
+        return as_registered
 
     # Errors
 

@@ -15,6 +15,7 @@ import psycopg
 from psycopg import pq, sql
 from psycopg.generators import execute as receive
 
+from rls_perms import audit
 from rls_perms.backends.postgresql.prefix import (
     KEEP,
     UNKNOWN,
@@ -27,7 +28,6 @@ from rls_perms.backends.postgresql.prefix import (
     rendered,
 )
 from rls_perms.context import Asker, Context, Entered, Resolved
-from rls_perms.session import audit
 from rls_perms.statements import session as text
 
 IDLE = pq.TransactionStatus.IDLE
@@ -64,10 +64,13 @@ class RoleConnection(psycopg.Connection[Any]):
     #: Whether the message that is about to be sent can carry a prefix.
     _carries: bool = False
     _prefix: Prefix | None = None
+    #: What is to be told once the driver's lock is free: a receiver may ask the database.
+    _events: list[audit.Event]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._answers = {}
+        self._events = []
 
     @property
     def _ours(self) -> Roles:
@@ -335,7 +338,10 @@ class RoleConnection(psycopg.Connection[Any]):
         found = json.loads(row.get_value(0, 0) or b"[]")
         settings = tuple((name, value) for name, value, _ in found)
         if is_system == "t" and not wanted.heard:
-            audit.info("system role entered: %s, without a tenant", wanted.context)
+            self._events.append(audit.became_system(wanted.context, role, self._ours.alias))
+        if self._ours.alias not in wanted.heard:
+            event = audit.entered(wanted.context, role, self._ours.alias)
+            self._events += filter(None, (event,))
         wanted.heard[self._ours.alias] = Resolved(role, user, settings)
 
     def settle(self, prefix: Prefix, results: list[Any]) -> None:
@@ -399,6 +405,7 @@ class _Wanting:
             except BaseException:
                 self._failed()
                 self._leave()
+                self._tell(failed=True)
                 raise
         connection._wanted, connection._carries = wanted, self.carries
         return wanted
@@ -416,6 +423,13 @@ class _Wanting:
             self._leave()
         if exc_type is None and connection._astray:
             connection._tidy()
+        self._tell(failed=exc_type is not None)
+
+    def _tell(self, *, failed: bool) -> None:
+        connection = self.connection
+        if connection._events:
+            events, connection._events = connection._events, []
+            audit.tell(events, robust=failed)
 
     def _failed(self) -> None:
         connection = self.connection
