@@ -14,6 +14,7 @@ from rls_perms.policies import (
     RowSecurity,
     protect,
 )
+from rls_perms.sealing import seal, unseal
 from rls_perms.session import as_context, as_role, as_system, as_tenant, as_user, in_context
 from rls_perms.targets import ANONYMOUS, EVERYONE, SYSTEM, Group, Permission, Role
 
@@ -59,4 +60,6 @@ __all__ = [
     "in_context",
     "loud_denials",
     "protect",
+    "seal",
+    "unseal",
 ]

@@ -35,6 +35,8 @@ from rls_perms import (
     as_user,
     current_context,
     in_context,
+    seal,
+    unseal,
 )
 from rls_perms.context import current
 from rls_perms.exceptions import ConfigurationError
@@ -669,3 +671,33 @@ def test_a_superusers_role_may_be_named_in_one_tenant(office):
         none = both()
 
     assert (acmes, none) == (ACMES, ([], []))
+
+
+# Seals
+
+
+def test_a_seal_opens_for_its_purpose_alone():
+    context = Context.from_dict({"version": 1, "asker": "role", "role": "clerk", "tenant": "1"})
+
+    sealed = seal(context, purpose="job 1")
+
+    assert unseal(sealed, purpose="job 1") == context
+    with pytest.raises(InvalidContext, match="'job 2' was not sealed for it"):
+        unseal(sealed, purpose="job 2")
+
+
+def test_a_seal_survives_a_change_of_the_key_that_keeps_the_old_one():
+    context = Context.from_dict({"version": 1, "asker": "anonymous"})
+    sealed = seal(context, purpose="job")
+
+    with override_settings(SECRET_KEY="new", SECRET_KEY_FALLBACKS=["tests only"]):
+        kept = unseal(sealed, purpose="job")
+    with override_settings(SECRET_KEY="new"), pytest.raises(InvalidContext, match="FALLBACKS"):
+        unseal(sealed, purpose="job")
+
+    assert kept == context
+
+
+def test_there_is_nothing_to_seal_without_a_context():
+    with pytest.raises(NoContext, match="no context to seal for 'job'"):
+        seal(current_context(), purpose="job")
