@@ -6,7 +6,7 @@ from rls_perms.keywords import Command
 
 
 def may_use(table: str, command: Command) -> sql.Composed:
-    """Whether the current role has the privilege on *table*, a quoted name, or on a column of it."""
+    """Whether the current role has the privilege on *table*, a quoted name, or on a column."""
     # https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-ACCESS-TABLE
     # Nobody deletes a part of a row, so for DELETE there is no such thing as a column.
     name = "has_table_privilege" if command is Command.DELETE else "has_any_column_privilege"
