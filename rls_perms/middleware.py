@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
@@ -107,6 +108,15 @@ class SetRoleMiddleware:
             current.reset(token)
 
 
+def places_of(wanted: type) -> list[int]:
+    """The places in MIDDLEWARE of *wanted* and of its subclasses."""
+    return [
+        place
+        for place, path in enumerate(settings.MIDDLEWARE)
+        if isinstance(found := import_string(path), type) and issubclass(found, wanted)
+    ]
+
+
 def _user_of(request: HttpRequest) -> Any:
     try:
         return request.user
@@ -146,7 +156,9 @@ def _refuse_foreign_tenant(user: Any, tenant: str | None) -> None:
 def _streaming_as(context: RequestContext, response: HttpResponseBase) -> HttpResponseBase:
     """Make the body of a streaming response, which runs after the view, run as its user."""
     if getattr(response, "streaming", False):
-        content = response.streaming_content  # type: ignore[attr-defined]
+        # What the view gave, not streaming_content: that is a copy which cannot be closed, and
+        # whoever collects the body then would be the one as whom it cleans up.
+        content = response._iterator  # type: ignore[attr-defined]
         wrap = _async_chunks if response.is_async else _chunks  # type: ignore[attr-defined]
         response.streaming_content = wrap(context, content)  # type: ignore[attr-defined]
         # Ours first: it closes the body as the request's user, and the other finds it closed.

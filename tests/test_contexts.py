@@ -18,8 +18,10 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth import login, logout
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection, connections, transaction
-from django.http import JsonResponse
-from django.test import Client, override_settings
+from django.http import JsonResponse, StreamingHttpResponse
+from django.template import engines
+from django.template.response import TemplateResponse
+from django.test import AsyncClient, Client, override_settings
 from django.test.testcases import TestCase
 from django.urls import path
 
@@ -261,7 +263,41 @@ async def carrying(request):
     )
 
 
+async def async_template(request):
+    """The query runs when the response is rendered, after the view."""
+    template = engines["django"].from_string("{% for one in rows %}{{ one.title }} {% endfor %}")
+    return TemplateResponse(request, template, {"rows": Document.objects.order_by("title")})
+
+
+left = []
+
+
+def stream(request):
+    def body():
+        try:
+            yield f"{titles()}"
+            yield "never read"
+        finally:
+            left.append(["closed", *titles()])
+
+    return StreamingHttpResponse(body())
+
+
+async def async_stream(request):
+    async def body():
+        try:
+            yield f"{await sync_to_async(titles)()}"
+            yield "never read"
+        finally:
+            left.append(["closed", *await sync_to_async(titles)()])
+
+    return StreamingHttpResponse(body())
+
+
 urlpatterns = [
+    path("template/", async_template),
+    path("stream/", stream),
+    path("async_stream/", async_stream),
     path("leave/", leave),
     path("in_threads/", in_threads),
     path("carrying/", carrying),
@@ -319,6 +355,53 @@ def test_async_code_carries_the_context_by_itself(pages):
     answer = pages.client(pages.ann).get("/carrying/").json()
 
     assert list(answer.values()) == [["acmes"]] * 5
+
+
+def test_the_template_of_an_async_view_is_rendered_as_the_user(pages):
+    async def ask():
+        client = AsyncClient()
+        await client.aforce_login(pages.ann)
+        response = await client.get("/template/")
+        return response.content
+
+    assert asyncio.run(ask()) == b"acmes "
+
+
+def test_a_stream_that_the_client_leaves_is_closed_as_its_user(pages):
+    left.clear()
+    response = pages.client(pages.ann).get("/stream/")
+
+    first = next(iter(response))
+    with as_user(pages.bob):
+        response.close()
+        after = titles()
+
+    assert (first, left, after) == (b"['acmes']", [["closed", "acmes"]], ["bolts"])
+
+
+def test_an_async_stream_that_the_client_leaves_is_closed_as_its_user(pages):
+    left.clear()
+
+    async def ask():
+        client = AsyncClient()
+        await client.aforce_login(pages.ann)
+        response = await client.get("/async_stream/")
+        chunks = aiter(response)
+        first = await anext(chunks)
+        async with as_user(pages.bob):
+            # The loop closes what is left of it, some time.
+            await chunks.aclose()
+            del chunks, response
+            await asyncio.wait_for(closed(), timeout=10)
+            return first, await sync_to_async(titles)()
+
+    assert asyncio.run(ask()) == (b"['acmes']", ["bolts"])
+    assert left == [["closed", "acmes"]]
+
+
+async def closed():
+    while not left:
+        await asyncio.sleep(0.01)
 
 
 # Threads
