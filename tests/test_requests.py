@@ -737,6 +737,7 @@ def region(request):
 
 
 def test_context_processors_set_what_policies_read(office):
+    """PARITY A19."""
     with with_settings(CONTEXT_PROCESSORS=["tests.test_requests.region"]):
         query = "SELECT current_setting('rls_perms.region'), current_setting('rls_perms.empty')"
         response = office.client(office.ann).post("/raw/", {"query": query})

@@ -1,4 +1,4 @@
-"""Parameters that GROUP_ROLES gives a role: set with it, and gone with it."""
+"""Parameters that GROUP_ROLES gives a role: set with it, and gone with it (PARITY A32)."""
 
 import pytest
 from django.db import DataError, OperationalError, connection, connections, transaction

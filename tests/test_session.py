@@ -1,4 +1,4 @@
-"""Contexts are entered and left: with, async with, decorators; nested; after any end."""
+"""Contexts are entered and left: with, async with, decorators; nested (PARITY A12)."""
 
 import asyncio
 import contextvars

@@ -1,4 +1,4 @@
-"""Every statement runs as the role of its context, by no more messages than Django's own."""
+"""Every statement runs as the role of its context, by Django's number of messages (B4, B13)."""
 
 import asyncio
 import contextlib
