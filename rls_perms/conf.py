@@ -23,7 +23,6 @@ from rls_perms.exceptions import ConfigurationError
 # would promise what is not there. Take a key out when its feature arrives.
 NOT_YET = (
     "MEMBERSHIP_MODEL",
-    "TENANT_FK_FIELD",
     "TENANT_ROLES",
     "STRICT_MODE",
     "SIGNED_CONTEXT",
@@ -229,6 +228,13 @@ def _word(at: str, value: Any) -> str:
     return value
 
 
+def _field_name(at: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.isidentifier() or "__" in value or value[-1] == "_":
+        why = "it must be the name of a field, in a str, as Django takes it"
+        raise _error(at, value, why, "Write 'tenant'")
+    return value
+
+
 def _role_prefix(at: str, value: Any) -> str:
     prefix = _word(at, value)
     if prefix.startswith("pg_"):
@@ -309,7 +315,7 @@ READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "SENSITIVE_FIELDS": _names,
     "DATABASES": _names,
     "TENANT_MODEL": _model_label,
-    "TENANT_FK_FIELD": _text,
+    "TENANT_FK_FIELD": _field_name,
     "TENANT_RESOLVER": _dotted_path,
     "MEMBERSHIP_MODEL": _model_label,
     "TENANT_ROLES": _flag,

@@ -36,10 +36,10 @@ class Entering:
     """
 
     def __init__(self, make: Callable[[], Context]) -> None:
-        self._make = make
+        self.make = make
 
     def __enter__(self) -> Context:
-        context = self._make()
+        context = self.make()
         current.set(Entered(context, previous=current.get(), by=self))
         return context
 
@@ -86,14 +86,14 @@ class Entering:
 
             @functools.wraps(function)
             async def entering_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
-                with Entering(self._make):
+                with Entering(self.make):
                     return await function(*args, **kwargs)
 
             return entering_coroutine  # type: ignore[return-value]
 
         @functools.wraps(function)
         def entering(*args: P.args, **kwargs: P.kwargs) -> T:
-            with Entering(self._make):
+            with Entering(self.make):
                 return function(*args, **kwargs)
 
         return entering

@@ -211,12 +211,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.as_login:
             return self._login
         # What finds the context may run statements of its own, and they are not this one.
-        before = self.compiling, self.as_login
-        self.compiling, self.as_login = None, False
-        try:
+        with self.outside_statement():
             return source.entered()
-        finally:
-            self.compiling, self.as_login = before
 
     def closed_columns(self) -> ClosedColumns:
         """The columns with ColumnPermissions that the role of the context may not use."""
@@ -224,10 +220,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if source is None or not self.is_ours:
             return NONE
         # It may be asked while a statement is compiled, and the question is not that one.
+        with self.outside_statement():
+            return closed_to(source.entered(), self)
+
+    @contextmanager
+    def outside_statement(self) -> Iterator[None]:
+        """Statements that run meanwhile are not the one that is being compiled or run."""
         before = self.compiling, self.as_login
         self.compiling, self.as_login = None, False
         try:
-            return closed_to(source.entered(), self)
+            yield
         finally:
             self.compiling, self.as_login = before
 

@@ -19,6 +19,7 @@ from rls_perms.backends.postgresql.columns import readable
 from rls_perms.context import current
 from rls_perms.framework import framework_tables
 from rls_perms.statements.login_values import TYPE_NAME, LoginColumn, login_values
+from rls_perms.tenants import filtered, filtered_joins
 
 
 @dataclass(slots=True)
@@ -118,7 +119,10 @@ class _FrameworkMixin:
         statement.depth += 1
         try:
             statement.tables |= self._base_tables()
-            return super().as_sql(*args, **kwargs)  # type: ignore[misc]
+            if not self._names_rows:
+                return super().as_sql(*args, **kwargs)  # type: ignore[misc]
+            with filtered(self.query):
+                return super().as_sql(*args, **kwargs)  # type: ignore[misc]
         finally:
             statement.depth -= 1
 
@@ -139,6 +143,9 @@ class _FrameworkMixin:
         finally:
             self.connection.compiling = statement
 
+    #: Whether it has a WHERE of its own.
+    _names_rows = True
+
     def _base_tables(self) -> set[str]:
         """The table that a statement writes; SELECT tells its own with its FROM."""
         return set()
@@ -153,6 +160,8 @@ class _FrameworkMixin:
                 if query.alias_refcount[alias]
             }
             statement.tables.update(query.extra_tables)
+            with filtered_joins(query):
+                return super().get_from_clause()  # type: ignore[misc]
         return super().get_from_clause()  # type: ignore[misc]
 
     def _values(self, text: str, params: Any) -> tuple[str, tuple[Any, ...]]:
@@ -239,6 +248,7 @@ class SQLInsertCompiler(_FrameworkMixin, django.SQLInsertCompiler):
     """INSERT: its text is a list of statements, on one table each."""
 
     action = "add"
+    _names_rows = False
 
     def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
         return self._run(lambda: django.SQLInsertCompiler.execute_sql(self, *args, **kwargs))
@@ -315,3 +325,4 @@ class SQLAggregateCompiler(_FrameworkMixin, django.SQLAggregateCompiler):
     """Aggregates over a subquery."""
 
     _has_from = False
+    _names_rows = False
