@@ -24,7 +24,6 @@ from rls_perms.exceptions import ConfigurationError
 NOT_YET = (
     "MEMBERSHIP_MODEL",
     "TENANT_ROLES",
-    "STRICT_MODE",
     "SIGNED_CONTEXT",
 )
 
@@ -75,6 +74,7 @@ class Settings:
     context_processors: tuple[str, ...] = ()
     guc_prefix: str = "rls_perms"
     strict_mode: bool = False
+    strict_mode_exclude: tuple[str, ...] = ()
     live_sync: bool = True
     signed_context: bool = False
 
@@ -123,6 +123,8 @@ def check_models(conf: Settings) -> None:
     """Check that models, apps, fields and paths exist, or raise ConfigurationError."""
     if conf.tenant_model is not None:
         _check_model(_at("TENANT_MODEL"), conf.tenant_model)
+    for i, label in enumerate(conf.strict_mode_exclude):
+        _check_model(f"{_at('STRICT_MODE_EXCLUDE')}[{i}]", label)
     if conf.tenant_resolver is not None:
         _check_callable(_at("TENANT_RESOLVER"), conf.tenant_resolver)
     for i, path in enumerate(conf.context_processors):
@@ -322,6 +324,7 @@ READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "CONTEXT_PROCESSORS": lambda at, value: _names(at, value, _dotted_path),
     "GUC_PREFIX": _word,
     "STRICT_MODE": _flag,
+    "STRICT_MODE_EXCLUDE": lambda at, value: _names(at, value, _model_label),
     "LIVE_SYNC": _flag,
     "SIGNED_CONTEXT": _flag,
 }

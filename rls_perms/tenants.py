@@ -117,9 +117,11 @@ def filtering_field(model: type[Model]) -> "ForeignKey[Any, Any] | None":
     if field is None:
         return None
     declared = declaration(model._meta.concrete_model or model)
-    if declared is not None and any(getattr(one, "shared", False) for one in declared.policies):
+    if declared is None or any(getattr(one, "shared", False) for one in declared.policies):
         return None
-    return field
+    # Not everybody may read the column: naming it would be denied.
+    hidden = any(one.view is not None and field.name in one.fields for one in declared.columns)
+    return None if hidden else field
 
 
 def _forget(*, setting: str, **kwargs: object) -> None:

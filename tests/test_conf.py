@@ -228,7 +228,6 @@ def test_a_wrong_item_of_a_list_is_named_by_its_place(key, given, why):
     [
         ("MEMBERSHIP_MODEL", "tenants.Membership"),
         ("TENANT_ROLES", True),
-        ("STRICT_MODE", True),
         ("SIGNED_CONTEXT", True),
     ],
 )

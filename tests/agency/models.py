@@ -30,6 +30,7 @@ class Campaign(TenantModel):
     payer = models.ForeignKey(Client, models.SET_NULL, null=True, blank=True, related_name="paid")
     owner = models.ForeignKey(User, models.SET_NULL, null=True, blank=True)
     name = models.CharField(max_length=50)
+    day = models.DateField(null=True, blank=True)
     partners = models.ManyToManyField(Client, blank=True, related_name="partnered")
 
     class Meta:

@@ -14,6 +14,7 @@ from typing import Any
 from django.db.backends.postgresql import compiler as django
 from django.db.models.sql.constants import CURSOR, GET_ITERATOR_CHUNK_SIZE, MULTI
 
+from rls_perms import strict
 from rls_perms.backends.postgresql import passed_over
 from rls_perms.backends.postgresql.columns import readable
 from rls_perms.context import current
@@ -63,12 +64,27 @@ class _FrameworkMixin:
         connection = self.connection
         before = connection.compiling, connection.as_login, connection.running
         routed = current.get() is not None and connection.is_ours
+        if not routed and connection.is_strict:
+            self._refuse_without_context()
         connection.compiling, connection.as_login = _Statement() if routed else None, False
         connection.running = self
         try:
             return execute()
         finally:
             connection.compiling, connection.as_login, connection.running = before
+
+    def _refuse_without_context(self) -> None:
+        """
+        Raise NoContext if the statement is for a protected model.
+
+        Of what else it names the cursor knows once it is written; but some are never sent,
+        such as one for an empty list of keys, and are as wrong.
+        """
+        query = self.query
+        if query.model is not None and not query.is_empty():
+            model = strict.strict_models().get(query.get_meta().db_table)
+            if model is not None:
+                raise strict.without_context(model)
 
     #: What a user needs the permission for; Django's word.
     action = "view"
