@@ -47,7 +47,7 @@ class TenantQuerySet(QuerySet[Any]):
         """
         entering = as_user(user, tenant=tenant)
         # Who cannot be entered is refused here, where the mistake is.
-        entering.make()
+        entering._make()
         chosen: Self = self._chain()  # type: ignore[attr-defined]
         chosen._as = entering
         return chosen

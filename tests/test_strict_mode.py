@@ -16,9 +16,9 @@ from rls_perms.exceptions import ConfigurationError
 from rls_perms.strict import named_in
 from rls_perms.testing import without_owner
 from tests import people
-from tests.agency.models import Campaign, Client
 from tests.office.models import Document, Room, Ticket, User
 from tests.settings import RLS_PERMS
+from tests.studio.models import Campaign, Client
 from tests.wire import round_trips
 
 STRICT = {**RLS_PERMS, "STRICT_MODE": True}
@@ -122,9 +122,9 @@ def test_a15_dates_are_a_query_too():
 def test_a15_joined_and_related_tables_count():
     with pytest.raises(NoContext, match=r"office\.Ticket"):
         list(Room.objects.extra(tables=["office_ticket"]))
-    with pytest.raises(NoContext, match=r"agency\.Campaign_partners"):
+    with pytest.raises(NoContext, match=r"studio\.Campaign_partners"):
         list(Campaign.partners.through.objects.all())
-    with pytest.raises(NoContext, match=r"agency\.Campaign"):
+    with pytest.raises(NoContext, match=r"studio\.Campaign"):
         list(User.objects.filter(campaign__name="x"))
 
 

@@ -1,4 +1,4 @@
-"""An agency: models of tenants by their base, with a Meta and policies of their own."""
+"""A studio: models of tenants by their base, with a Meta and policies of their own."""
 
 from django.db import models
 from django.db.models import Q
@@ -16,7 +16,7 @@ class Client(TenantModel):
     class Meta:
         ordering = ["pk"]
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "name"], name="agency_client_once_a_tenant")
+            models.UniqueConstraint(fields=["tenant", "name"], name="studio_client_once_a_tenant")
         ]
 
     def __str__(self):

@@ -37,9 +37,9 @@ class Migration(migrations.Migration):
                 ('day', models.DateField(blank=True, null=True)),
                 ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
                 ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='office.tenant')),
-                ('client', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='campaigns', to='agency.client')),
-                ('partners', models.ManyToManyField(blank=True, related_name='partnered', to='agency.client')),
-                ('payer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='paid', to='agency.client')),
+                ('client', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='campaigns', to='studio.client')),
+                ('partners', models.ManyToManyField(blank=True, related_name='partnered', to='studio.client')),
+                ('payer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='paid', to='studio.client')),
             ],
             options={
                 'ordering': ['pk'],
@@ -59,18 +59,18 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='client',
-            constraint=models.UniqueConstraint(fields=('tenant', 'name'), name='agency_client_once_a_tenant'),
+            constraint=models.UniqueConstraint(fields=('tenant', 'name'), name='studio_client_once_a_tenant'),
         ),
         migrations.AddConstraint(
             model_name='client',
-            constraint=rls_perms.RowSecurity(name='agency_client_rls', tenant='tenant'),
+            constraint=rls_perms.RowSecurity(name='studio_client_rls', tenant='tenant'),
         ),
         migrations.AddConstraint(
             model_name='campaign',
-            constraint=rls_perms.RowSecurity(name='agency_campaign_rls', policies=[rls_perms.Policy('all', using=models.Q()), rls_perms.OwnerPolicy('owner', name='own', permission_required=False)], tenant='tenant'),
+            constraint=rls_perms.RowSecurity(name='studio_campaign_rls', policies=[rls_perms.Policy('all', using=models.Q()), rls_perms.OwnerPolicy('owner', name='own', permission_required=False)], tenant='tenant'),
         ),
         migrations.AddConstraint(
             model_name='poster',
-            constraint=rls_perms.RowSecurity(name='agency_poster_rls', policies=[rls_perms.Policy('all', using=models.Q()), rls_perms.Policy('shared', command=[rls_perms.keywords.Command['SELECT']], permission_required=False, shared=True, to=[rls_perms.targets.Fixed('everyone')], using=models.Q(('is_shared', True)))], tenant='tenant'),
+            constraint=rls_perms.RowSecurity(name='studio_poster_rls', policies=[rls_perms.Policy('all', using=models.Q()), rls_perms.Policy('shared', command=[rls_perms.keywords.Command['SELECT']], permission_required=False, shared=True, to=[rls_perms.targets.Fixed('everyone')], using=models.Q(('is_shared', True)))], tenant='tenant'),
         ),
     ]
