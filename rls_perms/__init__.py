@@ -12,6 +12,7 @@ from rls_perms.policies import (
     OwnerPolicy,
     Policy,
     RowSecurity,
+    SameTenant,
     protect,
 )
 from rls_perms.session import as_role, as_system, as_tenant, as_user
@@ -48,6 +49,7 @@ __all__ = [
     "RemoveRowSecurity",
     "Role",
     "RowSecurity",
+    "SameTenant",
     "Setting",
     "as_role",
     "as_system",

@@ -5,13 +5,16 @@ from typing import Any
 
 from django.db import models
 from django.db.models.base import ModelBase
+from django.db.models.fields.related import lazy_related_operation
 
 from rls_perms.conf import get_settings
 from rls_perms.exceptions import ConfigurationError
+from rls_perms.identifiers import shortened
 from rls_perms.policies.constraint import RowSecurity
+from rls_perms.policies.same_tenant import SameTenant
 from rls_perms.querysets import TenantManager, TenantQuerySet
 from rls_perms.tenant_rows import fill_tenants
-from rls_perms.tenants import own_tenant_field
+from rls_perms.tenants import filtering_field, own_tenant_field
 
 __all__ = ["TenantManager", "TenantModel", "TenantQuerySet"]
 
@@ -37,10 +40,38 @@ class TenantModelBase(ModelBase):
     def __new__(
         cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any], **kwargs: Any
     ) -> Any:
-        if any(isinstance(base, TenantModelBase) for base in bases):
-            _add_key(name, bases, attrs)
-            _add_floor(name, bases, attrs)
-        return super().__new__(cls, name, bases, attrs, **kwargs)
+        if not any(isinstance(base, TenantModelBase) for base in bases):
+            return super().__new__(cls, name, bases, attrs, **kwargs)
+        _add_key(name, bases, attrs)
+        _add_floor(name, bases, attrs)
+        model: Any = super().__new__(cls, name, bases, attrs, **kwargs)
+        if not model._meta.abstract and not model._meta.proxy:
+            _keep_in_tenant(model)
+        return model
+
+
+def _keep_in_tenant(model: Any) -> None:
+    """Let each foreign key to rows of tenants stay within the tenant, once there are both."""
+    local: list[Any] = model._meta.local_fields
+    if get_settings().tenant_fk_field not in (field.name for field in local):
+        return
+    for field in local:
+        if isinstance(field, models.ForeignKey) and getattr(field, "db_constraint", True):
+            lazy_related_operation(_add_same_tenant, model, field.remote_field.model, field=field)
+
+
+def _add_same_tenant(model: Any, related: Any, *, field: Any) -> None:
+    to = filtering_field(related)
+    declared = (one for one in model._meta.constraints if isinstance(one, SameTenant))
+    if to is None or field.remote_field.parent_link or field.name in (x.field for x in declared):
+        return
+    constraint = SameTenant(
+        field.name, tenant=get_settings().tenant_fk_field, parent_tenant=to.name
+    )
+    names = {"app_label": model._meta.app_label.lower(), "class": model.__name__.lower()}
+    constraint.name = shortened(constraint.name % names)
+    constraints = [*model._meta.constraints, constraint]
+    model._meta.constraints = model._meta.original_attrs["constraints"] = constraints
 
 
 def _add_key(name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> None:
@@ -130,6 +161,9 @@ class TenantModel(models.Model, metaclass=TenantModelBase):
     with that floor, and ``TenantManager``. A class with a ``RowSecurity`` of its own in
     ``Meta.constraints`` gives policies only; the floor is added to it. A row that is saved or
     validated without a tenant gets the context's.
+
+    Its foreign keys to other models of tenants stay within the tenant (``SameTenant``), but for
+    those with ``db_constraint=False`` and those to rows that are shared with other tenants.
 
     Raises ConfigurationError without ``TENANT_MODEL``, and for a class that takes the key away
     or declares another floor.

@@ -8,6 +8,7 @@ from typing import Any, Self
 from asgiref.sync import sync_to_async
 from django.db.models import Manager, QuerySet
 
+from rls_perms.conf import get_settings
 from rls_perms.session import LEFT_OUT, Entering, as_user
 from rls_perms.tenant_rows import check_tenants, fill_tenants, refuse_other_tenant
 from rls_perms.tenants import tenant_is
@@ -131,13 +132,19 @@ class TenantQuerySet(QuerySet[Any]):
 
     # Writing
 
+    @property
+    def _of_owner(self) -> bool:
+        """Whether it is for the owner's alias, where no context has a say."""
+        return bool(self._db == get_settings().owner_database)  # type: ignore[attr-defined]
+
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
         """As Django's; fills in the tenant, and raises PermissionDenied for another's."""
         rows = list(objs)
 
         def create() -> Any:
             fill_tenants(rows, self.model)
-            check_tenants(rows, self.model, "add")
+            if not self._of_owner:
+                check_tenants(rows, self.model, "add")
             return super(TenantQuerySet, self).bulk_create(rows, *args, **kwargs)
 
         created: list[Any] = self._inside(create)
@@ -148,7 +155,8 @@ class TenantQuerySet(QuerySet[Any]):
         rows = list(objs)
 
         def change() -> Any:
-            check_tenants(rows, self.model, "change")
+            if not self._of_owner:
+                check_tenants(rows, self.model, "change")
             return super(TenantQuerySet, self).bulk_update(rows, *args, **kwargs)
 
         changed: int = self._inside(change)
@@ -158,7 +166,8 @@ class TenantQuerySet(QuerySet[Any]):
         """As Django's; raises PermissionDenied if it would give rows to another tenant."""
 
         def change() -> Any:
-            refuse_other_tenant(self.model, kwargs)
+            if not self._of_owner:
+                refuse_other_tenant(self.model, kwargs)
             return super(TenantQuerySet, self).update(**kwargs)
 
         changed: int = self._inside(change)

@@ -12,6 +12,7 @@ from django.db.models import F, ForeignKey, Lookup, Model
 from django.db.models.expressions import Col
 from django.db.models.sql.where import AND, WhereNode
 
+from rls_perms.conf import get_settings
 from rls_perms.context import Asker, current
 from rls_perms.policies.constraint import declaration
 
@@ -84,6 +85,8 @@ class TenantIs(Lookup):
 
 def _asked(connection: Any) -> str | None:
     """What ``tenant_of_context()`` says, while a statement is being compiled."""
+    if connection.alias == get_settings().owner_database:
+        return None  # no context has a say there
     outside = getattr(connection, "outside_statement", None)
     if outside is None:
         return tenant_of_context()

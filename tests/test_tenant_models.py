@@ -4,6 +4,7 @@ import asyncio
 import pickle
 import re
 
+import psycopg
 import pytest
 from django import forms
 from django.apps import apps
@@ -18,6 +19,7 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext, isolate_apps
 
 from rls_perms import (
+    ColumnPermissions,
     ObjectPermissions,
     PermissionDenied,
     Policy,
@@ -30,10 +32,11 @@ from rls_perms.checks import e002_declaration, e003_child_without_declaration
 from rls_perms.exceptions import ConfigurationError
 from rls_perms.models import TenantManager, TenantModel
 from rls_perms.policies.constraint import declaration
+from rls_perms.tenants import filtering_field, own_tenant_field
 from rls_perms.testing import without_owner
 from tests import people
 from tests.people import OWNER
-from tests.settings import RLS_PERMS
+from tests.settings import PROJECT, RLS_PERMS
 from tests.studio.models import Campaign, Client, Poster
 from tests.studio.world import Studio
 
@@ -395,7 +398,13 @@ def test_a14_rows_that_are_shared_with_other_tenants_are_not_filtered_out(studio
 
 
 def test_a14_a_left_join_to_another_tenants_row_keeps_the_row(studio):
-    Campaign.objects.using(OWNER).filter(pk=studio.campaign.pk).update(payer=studio.other)
+    with psycopg.connect(dbname=PROJECT) as administrator:
+        # Nothing else gets it past the database.
+        administrator.execute("SET session_replication_role = replica")
+        administrator.execute(
+            "UPDATE studio_campaign SET payer_id = %s WHERE id = %s",
+            [studio.other.pk, studio.campaign.pk],
+        )
 
     with as_user(studio.ann):
         [found] = Campaign.objects.select_related("payer")
@@ -648,3 +657,24 @@ def test_a14_a_filter_of_its_own_survives_pickling_and_copies(studio):
         again.query = query
 
         assert list(again) == [studio.client]
+
+
+def test_a14_no_context_has_a_say_on_the_owners_alias(studio):
+    with as_user(studio.ann):
+        seen = set(Client.objects.using(OWNER).all())
+        Client.objects.using(OWNER).bulk_create([Client(name="x", tenant_id=studio.bolt.pk)])
+
+    assert seen == {studio.client, studio.other}
+    assert Client.objects.using(OWNER).get(name="x").tenant_id == studio.bolt.pk
+
+
+@isolate_apps("tests.studio")
+def test_a14_a_tenant_column_that_not_everybody_may_read_is_not_named():
+    class Hidden(TenantModel):
+        class Meta:
+            app_label = "studio"
+            constraints = [RowSecurity(policies=[ColumnPermissions(["tenant"], view=[])])]
+
+    assert own_tenant_field(Hidden).name == "tenant"
+    assert filtering_field(Hidden) is None
+    assert "WHERE" not in str(Hidden.objects.all().query)
