@@ -12,6 +12,7 @@ from rls_perms.policies import (
     OwnerPolicy,
     Policy,
     RowSecurity,
+    SameTenant,
     protect,
 )
 from rls_perms.sealing import seal, unseal
@@ -50,6 +51,7 @@ __all__ = [
     "RemoveRowSecurity",
     "Role",
     "RowSecurity",
+    "SameTenant",
     "Setting",
     "as_context",
     "as_role",

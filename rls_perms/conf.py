@@ -23,9 +23,7 @@ from rls_perms.exceptions import ConfigurationError
 # would promise what is not there. Take a key out when its feature arrives.
 NOT_YET = (
     "MEMBERSHIP_MODEL",
-    "TENANT_FK_FIELD",
     "TENANT_ROLES",
-    "STRICT_MODE",
     "SIGNED_CONTEXT",
 )
 
@@ -76,6 +74,7 @@ class Settings:
     context_processors: tuple[str, ...] = ()
     guc_prefix: str = "rls_perms"
     strict_mode: bool = False
+    strict_mode_exclude: tuple[str, ...] = ()
     live_sync: bool = True
     signed_context: bool = False
     # What follows from other keys.
@@ -156,6 +155,8 @@ def check_models(conf: Settings) -> None:
     """Check that models, apps, fields and paths exist, or raise ConfigurationError."""
     if conf.tenant_model is not None:
         _check_model(_at("TENANT_MODEL"), conf.tenant_model)
+    for i, label in enumerate(conf.strict_mode_exclude):
+        _check_model(f"{_at('STRICT_MODE_EXCLUDE')}[{i}]", label)
     if conf.tenant_resolver is not None:
         _check_callable(_at("TENANT_RESOLVER"), conf.tenant_resolver)
     for i, path in enumerate(conf.context_processors):
@@ -269,6 +270,13 @@ def _word(at: str, value: Any) -> str:
     return value
 
 
+def _field_name(at: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.isidentifier() or "__" in value or value[-1] == "_":
+        why = "it must be the name of a field, in a str, as Django takes it"
+        raise _error(at, value, why, "Write 'tenant'")
+    return value
+
+
 def _role_prefix(at: str, value: Any) -> str:
     prefix = _word(at, value)
     if prefix.startswith("pg_"):
@@ -358,13 +366,14 @@ READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "SENSITIVE_FIELDS": _names,
     "DATABASES": _names,
     "TENANT_MODEL": _model_label,
-    "TENANT_FK_FIELD": _text,
+    "TENANT_FK_FIELD": _field_name,
     "TENANT_RESOLVER": _dotted_path,
     "MEMBERSHIP_MODEL": _model_label,
     "TENANT_ROLES": _flag,
     "CONTEXT_PROCESSORS": lambda at, value: _names(at, value, _dotted_path),
     "GUC_PREFIX": _word,
     "STRICT_MODE": _flag,
+    "STRICT_MODE_EXCLUDE": lambda at, value: _names(at, value, _model_label),
     "LIVE_SYNC": _flag,
     "SIGNED_CONTEXT": _flag,
 }

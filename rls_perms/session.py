@@ -18,6 +18,7 @@ from rls_perms.conf import get_settings
 from rls_perms.context import Asker, Context, Entered, current
 from rls_perms.exceptions import NoContext
 from rls_perms.given import complete_settings, context_settings
+from rls_perms.memberships import default_tenant
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -312,30 +313,3 @@ def tenant_key(tenant: Any) -> str | None:
 def _is_a(instance: Any, model: type[Model]) -> bool:
     """Whether *instance*, lazy or not, is a row of *model*; a proxy model's is, too."""
     return isinstance(instance, model._meta.concrete_model or model)
-
-
-def tenant_field() -> Any:
-    """The user model's only foreign key to the tenant; None where it has none, or several."""
-    label = get_settings().tenant_model
-    if label is None:
-        return None
-    tenant: Any = apps.get_model(label)
-    return _foreign_key(tenant, get_user_model())
-
-
-@functools.cache
-def _foreign_key(tenant: Any, user: Any) -> Any:
-    found = [
-        field
-        for field in user._meta.concrete_fields
-        if field.is_relation and field.remote_field.model is tenant
-    ]
-    return found[0] if len(found) == 1 else None
-
-
-def default_tenant(user: Any) -> Any:
-    """The key of the only tenant that the user model gives *user*; None without one."""
-    field = tenant_field()
-    if field is None or getattr(user, "is_anonymous", False):
-        return None
-    return getattr(user, field.attname)

@@ -23,7 +23,7 @@ from rls_perms.checks import (
 )
 from rls_perms.expressions import CurrentTenant
 from rls_perms.keywords import Command
-from tests.office.models import Tenant, User
+from tests.office.models import Employee, Payslip, Task, Tenant, User
 
 AN_ENGINE = "django.db.backends.postgresql"
 
@@ -72,9 +72,13 @@ def test_every_check_is_found_by_its_file():
         "e003",
         "e004",
         "e005",
+        "e010",
         "w001",
         "w002",
         "w008",
+        "w010",
+        "w011",
+        "w012",
         "w040",
         "w041",
         "w042",
@@ -85,7 +89,14 @@ def test_every_check_is_found_by_its_file():
 
 
 def test_the_tests_own_project_has_nothing_to_say():
-    assert [one for one in run_checks() if (one.id or "").startswith("rls_perms")] == []
+    found = [one for one in run_checks() if (one.id or "").startswith("rls_perms")]
+
+    # Older than SameTenant, with rows of tests that lead anywhere.
+    assert {(one.id, one.obj) for one in found} == {
+        ("rls_perms.W012", Employee),
+        ("rls_perms.W012", Payslip),
+        ("rls_perms.W012", Task),
+    }
 
 
 @pytest.mark.parametrize("alias", ["default", "server_side", "owner"])

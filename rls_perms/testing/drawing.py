@@ -17,9 +17,9 @@ from rls_perms.conf import get_settings
 from rls_perms.exceptions import ConfigurationError
 from rls_perms.expressions import settings_in
 from rls_perms.keywords import Command
+from rls_perms.memberships import tenant_field
 from rls_perms.policies.constraint import declaration
 from rls_perms.policies.declared import ObjectPermissions, Policy
-from rls_perms.session import tenant_field
 from rls_perms.testing.expected import declared_of
 from rls_perms.testing.world import Grant, Ref, Row, World
 

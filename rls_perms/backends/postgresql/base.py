@@ -15,7 +15,7 @@ from django.utils.functional import cached_property
 from psycopg import errors
 from psycopg.pq import Format
 
-from rls_perms import catalog
+from rls_perms import catalog, strict
 from rls_perms.backends.postgresql import making
 from rls_perms.backends.postgresql.columns import NONE, closed_to
 from rls_perms.backends.postgresql.creation import DatabaseCreation
@@ -193,6 +193,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             base=self._base,
             make_apart=None if self.is_test else self._make_session_role,
             ask_again=self._ask_again,
+            refuse=self._refuse_without_context,
             deciding=deciding_tables(),
             follow=self._follow if self.is_test else None,
         )
@@ -226,12 +227,28 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.as_login:
             return self._login
         # What finds the context may run statements of its own, and they are not this one.
-        before = self.compiling, self.as_login
-        self.compiling, self.as_login = None, False
-        try:
+        with self.outside_statement():
             return source.entered()
-        finally:
-            self.compiling, self.as_login = before
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether a statement without a context is refused here, if it names protected tables."""
+        conf = get_settings()
+        if not conf.strict_mode or not self.is_ours or self._unseen or current.get() is not None:
+            return False
+        if self.is_test:
+            # There no context is the owner, whom nothing is refused.
+            return bare_login.get()
+        # The owner's commands may run on this alias, with other credentials.
+        user = self.settings_dict["USER"]
+        return not user or user in conf.login_roles
+
+    def _refuse_without_context(self, query: Any) -> None:
+        """Raise NoContext, in strict mode, for *query* as a cursor gets it."""
+        if self.is_strict:
+            model = strict.named_in(strict.text_of(query), self.running is not None)
+            if model is not None:
+                raise strict.without_context(model)
 
     def closed_columns(self) -> ClosedColumns:
         """The columns with ColumnPermissions that the role of the context may not use."""
@@ -239,10 +256,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if source is None or not self.is_ours:
             return NONE
         # It may be asked while a statement is compiled, and the question is not that one.
+        with self.outside_statement():
+            return closed_to(source.entered(), self)
+
+    @contextmanager
+    def outside_statement(self) -> Iterator[None]:
+        """Statements that run meanwhile are not the one that is being compiled or run."""
         before = self.compiling, self.as_login
         self.compiling, self.as_login = None, False
         try:
-            return closed_to(source.entered(), self)
+            yield
         finally:
             self.compiling, self.as_login = before
 

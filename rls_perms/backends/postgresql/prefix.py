@@ -89,6 +89,8 @@ class Roles:
     #: Forget what is known of the roles of contexts; and the tables on which they depend.
     ask_again: Callable[[], None]
     deciding: tuple[bytes, ...]
+    #: Refuse a statement that needs a context and has none.
+    refuse: Callable[[Any], None]
     #: What a test database does before a context is applied: its roles follow the auth tables.
     follow: Callable[[], None] | None = None
 
