@@ -1,0 +1,10 @@
+from django.urls import path
+
+from myapp import views
+
+urlpatterns = [
+    path("orders/", views.orders),
+    path("orders/by-sql/", views.by_sql),
+    path("orders/filtered-sql/", views.filtered_sql),
+    path("labels/", views.labels),
+]

@@ -1,0 +1,28 @@
+from django.db import connection
+from django.http import JsonResponse
+from django_rls_tenants import safe_tenant_sql
+
+from myapp.models import Order
+
+
+def orders(request):
+    """No filter: the database knows whose orders these are."""
+    return JsonResponse([str(order) for order in Order.objects.all()], safe=False)
+
+
+def by_sql(request):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT title FROM myapp_order ORDER BY title")
+        return JsonResponse([title for (title,) in cursor.fetchall()], safe=False)
+
+
+def filtered_sql(request):
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT title FROM myapp_order WHERE {safe_tenant_sql()} ORDER BY title")
+        return JsonResponse([title for (title,) in cursor.fetchall()], safe=False)
+
+
+def labels(request):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT order_id, label_id FROM myapp_order_labels ORDER BY 1, 2")
+        return JsonResponse([list(pair) for pair in cursor.fetchall()], safe=False)

@@ -1,0 +1,17 @@
+"""Two tenants, their orders, and users: given to ``manage.py shell``."""
+
+from django_rls_tenants import admin_context
+
+from myapp.models import Label, Order, Tenant, User
+
+with admin_context():
+    for name, username, titles in (
+        ("Acme", "alice", ("Anvil", "Axle")),
+        ("Globex", "bob", ("Bolts",)),
+    ):
+        tenant = Tenant.objects.create(name=name)
+        User.objects.create_user(username, tenant=tenant)
+        label = Label.objects.create(name=f"{name}'s", tenant=tenant)
+        for title in titles:
+            Order.objects.create(title=title, tenant=tenant).labels.add(label)
+    User.objects.create_superuser("root")
