@@ -1,9 +1,11 @@
 """Applications that use other libraries, before and after their guide is followed literally."""
 
+import psycopg
 import pytest
 from django.conf import settings
 
 from tests.moving.projects import Peer
+from tests.pages import ROOT, blocks
 
 pytestmark = pytest.mark.slow
 
@@ -53,6 +55,20 @@ SHOP = {
     "root /orders/filtered-sql/": ALL_ORDERS,
     "root /labels/": [[1, 1], [2, 1], [3, 2]],
 }
+REPORTS = {
+    "of Acme": [["Anvil", "Axle"], "1"],
+    "of Globex, soon": ["Bolts"],
+    "of all": ALL_ORDERS,
+    "of all, soon": ALL_ORDERS,
+    "alice": ["Anvil", "Axle"],
+    "alice, soon": ["Anvil", "Axle"],
+    "alice, by the manager": ["Anvil", "Axle"],
+    "root": ALL_ORDERS,
+    "root, by the manager": ALL_ORDERS,
+    "alice gives Acme": True,
+    "alice gives Globex": False,
+    "root gives Globex": True,
+}
 STUDIO = {
     "alice /": {
         "Project": ["alice's public project", "alice's secret project", "bob's public project"],
@@ -75,6 +91,18 @@ STUDIO = {
     },
     "bob /by-sql/": ["alice's public project", "bob's public project", "bob's secret project"],
 }
+FOREIGN_POLICIES = """
+SELECT policy.polrelid::regclass::text, policy.polname
+  FROM pg_policy AS policy
+ WHERE obj_description(policy.oid, 'pg_policy') IS NULL
+    OR NOT starts_with(obj_description(policy.oid, 'pg_policy'), 'rls_perms ')
+    OR 0 = ANY (policy.polroles)
+"""
+FOREIGN_FUNCTIONS = """
+SELECT oid::regprocedure::text
+  FROM pg_proc
+ WHERE pronamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema', 'rls_perms')
+"""
 PUBLIC = ["alice's public project", "bob's public project"]
 
 
@@ -88,6 +116,10 @@ def test_django_rls_tenants_shows_each_user_the_orders_of_their_tenant(shop):
         "nobody /orders/filtered-sql/": [],
         "nobody /labels/": [],
     }
+
+
+def test_django_rls_tenants_holds_in_code_without_a_request(shop):
+    assert shop.ask("ask_reports.py") == REPORTS
 
 
 def test_the_application_passes_its_tests_with_django_rls_tenants(shop):
@@ -128,3 +160,74 @@ def test_django_rls_shows_each_user_their_rows(studio):
 )
 def test_the_one_login_of_django_rls_reaches_the_tasks_of_others(studio, injected):
     assert ("bob's task",) in studio.rows("BEGIN", *injected, "SELECT text FROM projects_task")
+
+
+# After
+
+
+@pytest.fixture(scope="module")
+def moved_shop(shop):
+    shop.follow(blocks(ROOT / "docs" / "from_django_rls_tenants.md"))
+    return shop
+
+
+def test_each_user_is_shown_the_same_orders_after_the_guide(moved_shop):
+    assert moved_shop.ask() == SHOP | {
+        "nobody /orders/": 403,
+        "nobody /orders/by-sql/": 403,
+        "nobody /orders/filtered-sql/": 403,
+        "nobody /labels/": [],
+    }
+
+
+def test_code_without_a_request_answers_the_same_after_the_guide(moved_shop):
+    assert moved_shop.ask("ask_reports.py") == REPORTS
+
+
+@pytest.mark.parametrize("peer", ["moved_shop", "moved_studio"])
+def test_only_policies_of_rls_perms_are_left_and_none_is_for_everybody(peer, request):
+    peer = request.getfixturevalue(peer)
+
+    assert peer.rows(FOREIGN_POLICIES) == []
+    assert peer.rows("SELECT count(*) FROM pg_policies")[0][0] > 10
+
+
+@pytest.mark.parametrize("peer", ["moved_shop", "moved_studio"])
+def test_no_function_of_another_library_is_left(peer, request):
+    peer = request.getfixturevalue(peer)
+
+    assert peer.rows(FOREIGN_FUNCTIONS) == []
+
+
+@pytest.mark.parametrize(
+    ("injected", "says"),
+    [
+        (["SET rls.is_admin = 'true'", "SELECT title FROM myapp_order"], "permission denied"),
+        (["ALTER TABLE myapp_order DISABLE ROW LEVEL SECURITY"], "must be owner"),
+        (["TRUNCATE myapp_order CASCADE"], "permission denied"),
+        (
+            [
+                "SET ROLE {}_everyone",
+                "SET rls.is_admin = 'true'",
+                "SELECT password FROM myapp_user",
+            ],
+            "permission denied",
+        ),
+    ],
+)
+def test_what_reached_every_order_is_refused_after_the_guide(moved_shop, injected, says):
+    statements = [statement.format(moved_shop.name) for statement in injected]
+
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match=says):
+        moved_shop.rows(*statements, login="web")
+
+
+def test_the_setting_of_django_rls_tenants_lets_no_row_through_any_more(moved_shop):
+    asked = [
+        f"SET ROLE {moved_shop.name}_everyone",
+        "SET rls.is_admin = 'true'",
+        "SET rls.current_tenant = '1'",
+        "SELECT title FROM myapp_order",
+    ]
+
+    assert moved_shop.rows(*asked, login="web") == []

@@ -39,9 +39,13 @@ class Peer(Reader):
             sql.SQL("CREATE DATABASE {} OWNER {}").format(database, app),
         )
 
-    def ask(self) -> dict[str, object]:
-        """What each user is shown at each address: rows, or the status of a refusal."""
-        self.succeed("python manage.py shell -v0 <ask.py")
+    def ask(self, script: str = "ask.py") -> dict[str, object]:
+        """
+        What *script* answers, given to ``manage.py shell``.
+
+        By default what each user is shown at each address: rows, or the status of a refusal.
+        """
+        self.succeed(f"python manage.py shell -v0 <{script}")
         (line,) = (one for one in self.printed.splitlines() if one.startswith("ANSWERS "))
         return json.loads(line.removeprefix("ANSWERS "))
 
