@@ -41,7 +41,8 @@ pytestmark = pytest.mark.slow
 README = ROOT / "README.md"
 #: Pages of projects of their own: tests/test_tutorial.py, tests/test_moving_over.py.
 OTHERS = [
-    ROOT / "docs" / f"{name}.md" for name in ("tutorial", "from_django_rls_tenants", "from_django_rls")
+    ROOT / "docs" / f"{name}.md"
+    for name in ("tutorial", "from_django_rls_tenants", "from_django_rls")
 ]
 PAGES = [
     page

@@ -120,7 +120,9 @@ class RemoveRLSPolicy(_OnModel):
 
     def _statements(self, table: str) -> list[sql.Composed]:
         ends = ("isolation", "sharing")
-        return [drop_foreign_policy(f"{table}_tenant_{end}_policy", Table.of(table)) for end in ends]
+        return [
+            drop_foreign_policy(f"{table}_tenant_{end}_policy", Table.of(table)) for end in ends
+        ]
 
     def describe(self) -> str:
         return f"Drop the policies of django-rls-tenants on {self.given['model_name']}"

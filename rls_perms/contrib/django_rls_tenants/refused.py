@@ -11,8 +11,8 @@ NO_BYPASS = (
     "as_system(reason='...')."
 )
 CHOOSE = (
-    "write a function (request) -> tenant for RLS_PERMS['TENANT_RESOLVER']; it may read the session "
-    "or a header, and a tenant that is not the user's is refused."
+    "write a function (request) -> tenant for RLS_PERMS['TENANT_RESOLVER']; it may read the "
+    "session or a header, and a tenant that is not the user's is refused."
 )
 VALIDATE = (
     "remove the call: TenantModel, of which RLSProtectedModel is one, checks its foreign keys in "

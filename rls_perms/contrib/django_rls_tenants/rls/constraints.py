@@ -61,7 +61,7 @@ class _Past(BaseConstraint):
     def create_sql(self, model: Any, schema_editor: "BaseDatabaseSchemaEditor") -> None:  # type: ignore[override]
         """Nothing."""
 
-    def remove_sql(self, model: Any, schema_editor: "BaseDatabaseSchemaEditor") -> Any:
+    def remove_sql(self, model: Any, schema_editor: "BaseDatabaseSchemaEditor") -> Any:  # type: ignore[override]
         """Drop the policies of django-rls-tenants, if the database has them."""
         if not is_ours(schema_editor.connection):
             return None

@@ -77,9 +77,7 @@ def async_admin_context(*, using: str = "default", reason: str | None = None) ->
 
 
 @overload
-def with_rls_context(
-    func: Callable[P, T], *, user_param: str | None = None
-) -> Callable[P, T]: ...
+def with_rls_context(func: Callable[P, T], *, user_param: str | None = None) -> Callable[P, T]: ...
 
 
 @overload

@@ -25,7 +25,9 @@ class TenantQuerySet(OfContext):
         Each statement runs as that user, so permissions count, too. ``is_tenant_admin`` is no
         tenant, for superusers. Raises as ``tenant_of`` and ``as_user``, at once.
         """
-        return super().for_user(as_user, tenant=tenant_of(as_user) if tenant is LEFT_OUT else tenant)
+        return super().for_user(
+            as_user, tenant=tenant_of(as_user) if tenant is LEFT_OUT else tenant
+        )
 
 
 class RLSManager(TenantManager.from_queryset(TenantQuerySet)):  # type: ignore[misc]

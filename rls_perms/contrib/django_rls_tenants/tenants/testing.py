@@ -49,20 +49,21 @@ def assert_rls_enforced(*, using: str = "default") -> None:
     database runs what has no context: ask inside of ``rls_as_tenant`` or ``as_user``.
     """
     role, is_superuser, bypasses, owner = _row(WHO, using=using)
-    assert not is_superuser, f"{role!r} is a superuser of PostgreSQL, whom no policy binds."
-    assert not bypasses, f"{role!r} has BYPASSRLS: no policy binds it."
-    assert not owner, (
+    _claim(not is_superuser, f"{role!r} is a superuser of PostgreSQL, whom no policy binds.")
+    _claim(not bypasses, f"{role!r} has BYPASSRLS: no policy binds it.")
+    _claim(
+        not owner,
         f"{role!r} owns protected tables, and policies let their owner through, as a test needs "
-        "it for its fixtures. Ask inside of rls_as_tenant(...) or as_user(...)."
+        "it for its fixtures. Ask inside of rls_as_tenant(...) or as_user(...).",
     )
 
 
 def assert_rls_enabled(table_name: str, *, using: str = "default") -> None:
     """Assert that the table has row security, forced on its owner too."""
     found = _row(FLAGS, _named(table_name), using=using)
-    assert found is not None, f"There is no table {table_name!r}."
-    assert found[0], f"Row security is not enabled on {table_name!r}."
-    assert found[1], f"Row security is not forced on {table_name!r}."
+    _claim(found is not None, f"There is no table {table_name!r}.")
+    _claim(found[0], f"Row security is not enabled on {table_name!r}.")
+    _claim(found[1], f"Row security is not forced on {table_name!r}.")
 
 
 def assert_rls_policy_exists(
@@ -75,9 +76,10 @@ def assert_rls_policy_exists(
     """
     found = _row(POLICY, _named(table_name), policy_name, policy_name, using=using)
     wanted = "a policy of rls_perms" if policy_name is None else f"the policy {policy_name!r}"
-    assert found, (
+    _claim(
+        found,
         f"The table {table_name!r} does not have {wanted}. Names are other ones than "
-        "django-rls-tenants gave: leave the name out, or see rls_show."
+        "django-rls-tenants gave: leave the name out, or see rls_show.",
     )
 
 
@@ -90,16 +92,23 @@ def assert_rls_blocks_without_context(model_class: type[Model], *, using: str = 
     count = as_text(count_rows(Table.of(model_class._meta.db_table)))
     with admin_context(using=using, reason="assert_rls_blocks_without_context() counts rows"):
         (rows,) = _row(count, using=using)
-    assert rows, f"{model_class._meta.label} has no row, so nothing could be shown. Make one."
+    _claim(rows, f"{model_class._meta.label} has no row, so nothing could be shown. Make one.")
     try:
         with _nobody(), transaction.atomic(using=using):
             (shown,) = _row(count, using=using)
     except PermissionDenied:
         return
-    assert not shown, (
+    _claim(
+        not shown,
         f"{shown} rows of {model_class._meta.label} are shown without a context. Run "
-        "sync_pg_roles --check, and rls_show."
+        "sync_pg_roles --check, and rls_show.",
     )
+
+
+def _claim(holds: Any, says: str) -> None:
+    # No assert statement, which python -O leaves out.
+    if not holds:
+        raise AssertionError(says)
 
 
 @contextmanager
