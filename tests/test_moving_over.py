@@ -180,6 +180,16 @@ def test_each_user_is_shown_the_same_orders_after_the_guide(moved_shop):
     }
 
 
+@pytest.fixture(scope="module")
+def moved_studio(studio):
+    studio.follow(blocks(ROOT / "docs" / "from_django_rls.md"))
+    return studio
+
+
+def test_each_user_is_shown_the_same_rows_after_the_guide(moved_studio):
+    assert moved_studio.ask() == STUDIO | {"nobody /": 403, "nobody /by-sql/": PUBLIC}
+
+
 def test_code_without_a_request_answers_the_same_after_the_guide(moved_shop):
     assert moved_shop.ask("ask_reports.py") == REPORTS
 

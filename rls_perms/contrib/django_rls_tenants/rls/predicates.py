@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from functools import reduce
 from operator import or_
-from typing import Any
 
 from django.db.models import BooleanField, OuterRef, Q
 from django.db.models.expressions import RawSQL
