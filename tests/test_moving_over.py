@@ -41,19 +41,29 @@ def studio(tmp_path_factory):
 
 
 ALL_ORDERS = ["Anvil", "Axle", "Bolts"]
+ALL_NOTES = ["Acme for Globex", "Acme only", "Globex only"]
 SHOP = {
     "alice /orders/": ["Anvil", "Axle"],
     "alice /orders/by-sql/": ["Anvil", "Axle"],
     "alice /orders/filtered-sql/": ["Anvil", "Axle"],
     "alice /labels/": [[1, 1], [2, 1]],
+    "alice /notes/": ["Acme for Globex", "Acme only"],
+    "alice /notes/shared/": ["Acme for Globex", "Acme only"],
+    "alice /labellings/": ["1 1"],
     "bob /orders/": ["Bolts"],
     "bob /orders/by-sql/": ["Bolts"],
     "bob /orders/filtered-sql/": ["Bolts"],
     "bob /labels/": [[3, 2]],
+    "bob /notes/": ["Globex only"],
+    "bob /notes/shared/": ["Acme for Globex", "Globex only"],
+    "bob /labellings/": ["2 2"],
     "root /orders/": ALL_ORDERS,
     "root /orders/by-sql/": ALL_ORDERS,
     "root /orders/filtered-sql/": ALL_ORDERS,
     "root /labels/": [[1, 1], [2, 1], [3, 2]],
+    "root /notes/": ALL_NOTES,
+    "root /notes/shared/": ALL_NOTES,
+    "root /labellings/": ["1 1", "2 2"],
 }
 REPORTS = {
     "of Acme": [["Anvil", "Axle"], "1"],
@@ -115,6 +125,9 @@ def test_django_rls_tenants_shows_each_user_the_orders_of_their_tenant(shop):
         "nobody /orders/by-sql/": [],
         "nobody /orders/filtered-sql/": [],
         "nobody /labels/": [],
+        "nobody /notes/": [],
+        "nobody /notes/shared/": [],
+        "nobody /labellings/": [],
     }
 
 
@@ -177,6 +190,9 @@ def test_each_user_is_shown_the_same_orders_after_the_guide(moved_shop):
         "nobody /orders/by-sql/": 403,
         "nobody /orders/filtered-sql/": 403,
         "nobody /labels/": [],
+        "nobody /notes/": 403,
+        "nobody /notes/shared/": 403,
+        "nobody /labellings/": 403,
     }
 
 

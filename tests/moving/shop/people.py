@@ -2,7 +2,7 @@
 
 from django_rls_tenants import admin_context
 
-from myapp.models import Label, Order, Tenant, User
+from myapp.models import Label, Labelling, Note, NoteShare, Order, Tenant, User
 
 with admin_context():
     for name, username, titles in (
@@ -14,4 +14,9 @@ with admin_context():
         label = Label.objects.create(name=f"{name}'s", tenant=tenant)
         for title in titles:
             Order.objects.create(title=title, tenant=tenant).labels.add(label)
+        note = Note.objects.create(text=f"{name} only", tenant=tenant)
+        Labelling.objects.create(note=note, label=label)
+    acme, globex = Tenant.objects.order_by("pk")
+    shared = Note.objects.create(text="Acme for Globex", tenant=acme)
+    NoteShare.objects.create(note=shared, tenant=acme, shared_with=globex)
     User.objects.create_superuser("root")

@@ -7,4 +7,7 @@ urlpatterns = [
     path("orders/by-sql/", views.by_sql),
     path("orders/filtered-sql/", views.filtered_sql),
     path("labels/", views.labels),
+    path("notes/", views.notes),
+    path("notes/shared/", views.shared_notes),
+    path("labellings/", views.labellings),
 ]

@@ -2,7 +2,7 @@ from django.db import connection
 from django.http import JsonResponse
 from django_rls_tenants import safe_tenant_sql
 
-from myapp.models import Order
+from myapp.models import Labelling, Note, Order
 
 
 def orders(request):
@@ -26,3 +26,15 @@ def labels(request):
     with connection.cursor() as cursor:
         cursor.execute("SELECT order_id, label_id FROM myapp_order_labels ORDER BY 1, 2")
         return JsonResponse([list(pair) for pair in cursor.fetchall()], safe=False)
+
+
+def notes(request):
+    return JsonResponse([str(note) for note in Note.objects.all()], safe=False)
+
+
+def shared_notes(request):
+    return JsonResponse([str(note) for note in Note.objects.including_shared()], safe=False)
+
+
+def labellings(request):
+    return JsonResponse([str(one) for one in Labelling.objects.order_by("note")], safe=False)
