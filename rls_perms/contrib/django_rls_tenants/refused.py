@@ -14,6 +14,11 @@ CHOOSE = (
     "write a function (request) -> tenant for RLS_PERMS['TENANT_RESOLVER']; it may read the "
     "session or a header, and a tenant that is not the user's is refused."
 )
+ADMIN = (
+    "take RowSecurityAdminMixin of rls_perms.contrib.admin with admin.ModelAdmin; a request of the "
+    "admin runs as its user, in the user's tenant, and a superuser's without one in all of them."
+)
+WORKER = "write Celery(..., task_cls='rls_perms.contrib.celery:ContextTask')."
 VALIDATE = (
     "remove the call: TenantModel, of which RLSProtectedModel is one, checks its foreign keys in "
     "full_clean(), and PostgreSQL refuses rows of other tenants."
@@ -31,6 +36,7 @@ INSTEAD = {
     "rls.guc": NOTHING_IS_SET,
     "tenants.bypass": NO_BYPASS,
     "tenants.selection": CHOOSE,
+    "tenants.admin": ADMIN,
     "tenants.audit": "take the log rls_perms.audit.",
     "tenants.conf": "read rls_perms's settings from RLS_PERMS; docs/settings.md has each.",
     "rls_context": NOTHING_IS_SET,
@@ -47,8 +53,12 @@ INSTEAD = {
     "switch_tenant": CHOOSE,
     "clear_tenant_selection": CHOOSE,
     "validate_cross_tenant_fks": VALIDATE,
-    "RLSTenantModelAdmin": "take RowSecurityAdminMixin of rls_perms.contrib.admin; a superuser "
-    "without a tenant sees all tenants' rows.",
+    "RLSTenantModelAdmin": ADMIN,
+    "ContextGucs": NOTHING_IS_SET,
+    "restore_gucs": NOTHING_IS_SET,
+    "register_m2m_rls": "remove the call: tables of many-to-many fields are covered by the sync.",
+    "install": WORKER,
+    "uninstall": WORKER,
     **dict.fromkeys(
         [f"{a}{verb}_guc" for a in ("", "a") for verb in ("set", "get", "clear", "restore")],
         NOTHING_IS_SET,

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS
+from django.db.migrations.state import StateApps
 from django.db.models import BaseConstraint, Model, Q
 from django.db.models.signals import class_prepared
 
@@ -207,7 +207,7 @@ def _tables_of_links(model: Any) -> Iterator[str]:
 def replace_past(sender: Any, **kwargs: Any) -> None:
     """Put the RowSecurity in the place of these constraints, in a model of the project."""
     meta = sender._meta
-    if meta.apps is not apps or meta.abstract:
+    if isinstance(meta.apps, StateApps) or meta.abstract:
         return
     past = [one for one in meta.constraints if isinstance(one, _Past)]
     if not past:
