@@ -113,6 +113,12 @@ SELECT oid::regprocedure::text
   FROM pg_proc
  WHERE pronamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema', 'rls_perms')
 """
+TASKS_OF_BOB = """
+from django.contrib.auth.models import User
+from projects.reports import tasks_of
+
+print("HAS", tasks_of(User.objects.get(username="bob")))
+"""
 PUBLIC = ["alice's public project", "bob's public project"]
 
 
@@ -149,10 +155,9 @@ def test_the_application_passes_its_tests_with_django_rls_tenants(shop):
     ],
 )
 def test_the_one_login_of_django_rls_tenants_reaches_every_order(shop, injected):
-    undo = "ALTER TABLE myapp_order ENABLE ROW LEVEL SECURITY"
+    assert shop.rows("SELECT title FROM myapp_order") == []
 
-    assert len(shop.rows("BEGIN", *injected, "SELECT title FROM myapp_order")) == 3
-    assert shop.rows(undo, "SELECT title FROM myapp_order") == []
+    assert len(shop.rows(*injected, "SELECT title FROM myapp_order")) == 3
 
 
 def test_django_rls_shows_each_user_their_rows(studio):
@@ -172,7 +177,16 @@ def test_django_rls_shows_each_user_their_rows(studio):
     ],
 )
 def test_the_one_login_of_django_rls_reaches_the_tasks_of_others(studio, injected):
-    assert ("bob's task",) in studio.rows("BEGIN", *injected, "SELECT text FROM projects_task")
+    assert ("bob's task",) in studio.rows(*injected, "SELECT text FROM projects_task")
+
+
+TAKE_OVER = "UPDATE projects_project SET owner_id = 2 RETURNING name"
+
+
+def test_whoever_is_shown_a_public_project_of_django_rls_may_take_it(studio):
+    taken = studio.rows("SET rls.user_id = '2'", TAKE_OVER)
+
+    assert ("alice's public project",) in taken
 
 
 # After
@@ -257,3 +271,55 @@ def test_the_setting_of_django_rls_tenants_lets_no_row_through_any_more(moved_sh
     ]
 
     assert moved_shop.rows(*asked, login="web") == []
+
+
+@pytest.mark.parametrize(
+    ("injected", "says"),
+    [
+        (["SET rls.user_id = '2'", "SELECT text FROM projects_task"], "permission denied"),
+        (["ALTER TABLE projects_task DISABLE ROW LEVEL SECURITY"], "must be owner"),
+        (["TRUNCATE projects_task"], "permission denied"),
+        (["SET ROLE {}_everyone", "SELECT password FROM auth_user"], "permission denied"),
+    ],
+)
+def test_what_reached_the_tasks_of_others_is_refused_after_the_guide(moved_studio, injected, says):
+    statements = [statement.format(moved_studio.name) for statement in injected]
+
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match=says):
+        moved_studio.rows(*statements, login="web")
+
+
+def test_a_public_project_stays_its_owners_after_the_guide(moved_studio):
+    bob = [f"SET ROLE {moved_studio.name}_everyone", "SET rls_perms.user_id = '2'"]
+    taken = moved_studio.rows(*bob, TAKE_OVER, login="web")
+
+    assert sorted(taken) == [("bob's public project",), ("bob's secret project",)]
+
+
+def test_what_entered_a_context_by_keys_names_the_user_after_the_guide(moved_studio):
+    moved_studio.succeed(f"python manage.py shell -v0 -c '{TASKS_OF_BOB}'")
+
+    assert 'HAS ["bob\'s task"]' in moved_studio.printed
+
+
+@pytest.mark.parametrize(
+    ("peer", "app", "back"),
+    [
+        ("moved_shop", "myapp", "0002_m2m_rls_policies"),
+        ("moved_studio", "projects", "0002_drop_policies_of_django_rls"),
+    ],
+)
+def test_backwards_the_tables_are_closed_and_forwards_as_they_were(peer, app, back, request):
+    peer = request.getfixturevalue(peer)
+    rows = peer.ask()
+    migrate = f"python manage.py migrate --database owner {app}"
+
+    peer.succeed(f"{migrate} {back}")
+    (policies,) = peer.rows("SELECT count(*) FROM pg_policies WHERE tablename ~ '_(order|task)$'")
+    refused = {name: status for name, status in peer.ask().items() if name.startswith("alice")}
+    peer.succeed(migrate)
+
+    assert policies == (0,)
+    assert set(map(str, refused.values())) <= {"403", "[]"}
+    assert peer.ask() == rows
+    assert peer.rows(FOREIGN_POLICIES) == []

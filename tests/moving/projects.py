@@ -50,10 +50,16 @@ class Peer(Reader):
         return json.loads(line.removeprefix("ANSWERS "))
 
     def rows(self, *statements: str, login: str = "app") -> list[tuple]:
-        """What the last of *statements* answers to a login, as injected SQL would ask."""
+        """
+        What the last of *statements* answers to a login, as injected SQL would ask.
+
+        All of it is rolled back.
+        """
         with psycopg.connect(
-            dbname=self.name, user=f"{self.name}_{login}", password="...", autocommit=True
+            dbname=self.name, user=f"{self.name}_{login}", password="..."
         ) as connection:
             for statement in statements:
                 cursor = connection.execute(statement)
-            return cursor.fetchall() if cursor.description else []
+            found = cursor.fetchall() if cursor.description else []
+            connection.rollback()
+        return found
