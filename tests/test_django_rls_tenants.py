@@ -74,9 +74,8 @@ from rls_perms.exceptions import ConfigurationError, RlsPermsError
 from rls_perms.middleware import SetRoleMiddleware
 from rls_perms.policies.constraint import declaration
 from tests import people
-from tests.agency.models import Client, Poster
 from tests.declaring import declared
-from tests.office.models import Tenant
+from tests.office.models import Project, Tenant, Ticket
 
 HERE = "rls_perms.contrib.django_rls_tenants"
 AUDIT = "rls_perms.audit"
@@ -91,18 +90,18 @@ def of_tenant(user, tenant_id, *, is_tenant_admin=False):
 
 @pytest.fixture(scope="module")
 def protected(deployed):
-    """Posters are as an RLSProtectedModel: everybody in a tenant has all of its rows."""
-    whole = RowSecurity(tenant="tenant", policies=[WHOLE_TENANT], name="agency_poster_rls")
-    with declared((Poster, whole)):
+    """Projects are as an RLSProtectedModel: everybody in a tenant has all of its rows."""
+    whole = RowSecurity(tenant="tenant", policies=[WHOLE_TENANT], name="office_project_rls")
+    with declared((Project, whole)):
         yield
 
 
 @pytest.fixture
-def agency(protected, db):
-    """A poster of each of two tenants, a user of one of them, and one for both."""
+def firm(protected, db):
+    """A project of each of two tenants, a user of one of them, and one for both."""
     acme, bolt = people.tenant("acme"), people.tenant("bolt")
     for tenant in (acme, bolt):
-        people.make(Poster(tenant=tenant, name=f"poster of {tenant.name}"))
+        people.make(Project(tenant=tenant, name=f"project of {tenant.name}"))
     return SimpleNamespace(
         acme=acme,
         bolt=bolt,
@@ -112,40 +111,40 @@ def agency(protected, db):
 
 
 def names():
-    return [poster.name for poster in Poster.objects.all()]
+    return [project.name for project in Project.objects.all()]
 
 
 # Contexts
 
 
-def test_a12_tenant_context_is_whoever_is_signed_in_in_a_tenant(agency):
-    with tenant_context(agency.acme.pk):
+def test_a12_tenant_context_is_whoever_is_signed_in_in_a_tenant(firm):
+    with tenant_context(firm.acme.pk):
         context = current_context()
         inside = names()
 
     assert (context.asker, context.role, context.user) == (Asker.ROLE, "everyone", None)
-    assert inside == ["poster of acme"]
+    assert inside == ["project of acme"]
     assert current_context() is None
 
 
-def test_a12_tenant_context_shows_nothing_that_asks_for_a_permission(agency):
+def test_a12_tenant_context_shows_nothing_that_asks_for_a_permission(firm):
 
-    with pytest.raises(PermissionDenied), tenant_context(agency.acme.pk):
-        Client.objects.count()
+    with pytest.raises(PermissionDenied), tenant_context(firm.acme.pk):
+        Ticket.objects.count()
 
 
-def test_a12_tenant_context_counts_wherever_it_is_entered(agency):
-    with as_user(agency.boss), tenant_context(agency.bolt):
+def test_a12_tenant_context_counts_wherever_it_is_entered(firm):
+    with as_user(firm.boss), tenant_context(firm.bolt):
         inside = names()
 
-    assert inside == ["poster of bolt"]
+    assert inside == ["project of bolt"]
 
 
-def test_a12_admin_context_is_the_system_and_says_where_it_was_entered(agency, caplog):
+def test_a12_admin_context_is_the_system_and_says_where_it_was_entered(firm, caplog):
     with caplog.at_level(logging.INFO, AUDIT), admin_context():
         inside = names()
 
-    assert inside == ["poster of acme", "poster of bolt"]
+    assert inside == ["project of acme", "project of bolt"]
     assert f"admin_context() in {__name__}, line " in caplog.text
 
 
@@ -209,42 +208,42 @@ def test_the_tenant_is_told_as_its_model_holds_it():
 # The decorator
 
 
-def test_a12_with_rls_context_runs_as_the_user_of_its_parameter(agency):
+def test_a12_with_rls_context_runs_as_the_user_of_its_parameter(firm):
     @with_rls_context
     def report(as_user):
         return names(), current_context().user
 
-    assert report(agency.ann) == (["poster of acme"], str(agency.ann.pk))
-    assert report(as_user=agency.boss)[0] == ["poster of acme", "poster of bolt"]
+    assert report(firm.ann) == (["project of acme"], str(firm.ann.pk))
+    assert report(as_user=firm.boss)[0] == ["project of acme", "project of bolt"]
 
 
-def test_a12_with_rls_context_finds_a_parameter_of_another_name(agency):
+def test_a12_with_rls_context_finds_a_parameter_of_another_name(firm):
     @with_rls_context(user_param="reader")
     def report(reader, what=None):
         return names()
 
-    assert report(agency.ann) == ["poster of acme"]
+    assert report(firm.ann) == ["project of acme"]
 
 
-def test_a12_the_setting_names_the_parameter(agency):
+def test_a12_the_setting_names_the_parameter(firm):
     with override_settings(RLS_TENANTS={"USER_PARAM_NAME": "current_user"}):
 
         @with_rls_context
         def report(current_user):
             return names()
 
-    assert report(agency.ann) == ["poster of acme"]
+    assert report(firm.ann) == ["project of acme"]
 
 
-def test_a12_with_rls_context_is_for_coroutines_as_well(agency):
+def test_a12_with_rls_context_is_for_coroutines_as_well(firm):
     @with_rls_context
     async def report(as_user):
-        return [poster.name async for poster in Poster.objects.all()]
+        return [project.name async for project in Project.objects.all()]
 
-    assert async_to_sync(report)(agency.ann) == ["poster of acme"]
+    assert async_to_sync(report)(firm.ann) == ["project of acme"]
 
 
-def test_a12_without_a_user_the_decorator_runs_as_nobody(agency, caplog):
+def test_a12_without_a_user_the_decorator_runs_as_nobody(firm, caplog):
     @with_rls_context
     def report(as_user=None):
         return current_context()
@@ -275,7 +274,7 @@ def test_a12_the_decorator_refuses_generators():
         with_rls_context(soon)
 
 
-def test_a12_the_decorator_refuses_a_coroutine_of_a_function_that_is_none(agency):
+def test_a12_the_decorator_refuses_a_coroutine_of_a_function_that_is_none(firm):
     async def body():
         return names()
 
@@ -284,33 +283,33 @@ def test_a12_the_decorator_refuses_a_coroutine_of_a_function_that_is_none(agency
         return body()
 
     with pytest.raises(TypeError, match="returned a coroutine and is no coroutine function"):
-        report(agency.ann)
+        report(firm.ann)
 
 
-def test_a_user_without_a_tenant_is_refused(agency):
+def test_a_user_without_a_tenant_is_refused(firm):
     nobody = of_tenant(people.user("nobody"), None)
 
     with pytest.raises(NoTenantContextError, match="rls_tenant_id=None"):
         with_rls_context(lambda as_user: names())(nobody)
 
 
-def test_a_tenant_admin_who_is_no_superuser_is_refused(agency):
+def test_a_tenant_admin_who_is_no_superuser_is_refused(firm):
     admin = of_tenant(people.user("admin"), None, is_tenant_admin=True)
 
     with pytest.raises(RLSConfigurationError, match="is no superuser"):
         with_rls_context(lambda as_user: names())(admin)
 
 
-def test_what_is_no_user_is_refused(agency):
-    stranger = SimpleNamespace(rls_tenant_id=agency.acme.pk, is_tenant_admin=False)
+def test_what_is_no_user_is_refused(firm):
+    stranger = SimpleNamespace(rls_tenant_id=firm.acme.pk, is_tenant_admin=False)
 
     with pytest.raises(ValueError, match="takes a user"):
         with_rls_context(lambda as_user: names())(stranger)
 
 
-def test_the_resolver_answers_what_the_users_properties_say(agency):
-    assert user_tenant(SimpleNamespace(user=agency.ann)) == agency.acme.pk
-    assert user_tenant(SimpleNamespace(user=agency.boss)) is None
+def test_the_resolver_answers_what_the_users_properties_say(firm):
+    assert user_tenant(SimpleNamespace(user=firm.ann)) == firm.acme.pk
+    assert user_tenant(SimpleNamespace(user=firm.boss)) is None
     assert user_tenant(SimpleNamespace(user=people.NOBODY)) is None
 
 
@@ -325,27 +324,27 @@ def test_the_middleware_is_that_of_rls_perms():
 def manager():
     """An RLSManager on a model of ours."""
     found = RLSManager()
-    found.model, found.name = Poster, "rls"
+    found.model, found.name = Project, "rls"
     return found
 
 
-def test_a13_for_user_is_lazy_and_runs_as_the_user(agency, manager):
-    rows = manager.for_user(agency.ann).order_by("name")
+def test_a13_for_user_is_lazy_and_runs_as_the_user(firm, manager):
+    rows = manager.for_user(firm.ann).order_by("name")
 
-    assert [row.name for row in rows] == ["poster of acme"]
-    assert manager.for_user(as_user=agency.boss).count() == 2
+    assert [row.name for row in rows] == ["project of acme"]
+    assert manager.for_user(as_user=firm.boss).count() == 2
     assert current_context() is None
 
 
-def test_a13_for_user_takes_the_tenant_that_the_property_says(agency, manager):
-    of_tenant(agency.ann, agency.bolt.pk)
+def test_a13_for_user_takes_the_tenant_that_the_property_says(firm, manager):
+    of_tenant(firm.ann, firm.bolt.pk)
 
-    assert [row.name for row in manager.for_user(agency.ann)] == ["poster of bolt"]
+    assert [row.name for row in manager.for_user(firm.ann)] == ["project of bolt"]
 
 
-def test_a13_for_user_refuses_a_user_without_a_tenant_at_once(agency, manager):
+def test_a13_for_user_refuses_a_user_without_a_tenant_at_once(firm, manager):
     with pytest.raises(NoTenantContextError):
-        manager.for_user(of_tenant(agency.ann, None))
+        manager.for_user(of_tenant(firm.ann, None))
 
 
 def test_a_key_becomes_the_column_of_the_tenant():
@@ -368,34 +367,34 @@ def test_a_tenant_stays_a_tenant():
 
 def of_sql(condition):
     with connections["default"].cursor() as cursor:
-        cursor.execute(f"SELECT name FROM agency_poster WHERE {condition} ORDER BY name")
+        cursor.execute(f"SELECT name FROM office_project WHERE {condition} ORDER BY name")
         return [name for (name,) in cursor.fetchall()]
 
 
-def test_a_condition_for_raw_sql_is_the_tenants(agency):
-    with tenant_context(agency.acme.pk):
-        assert of_sql(safe_tenant_sql()) == ["poster of acme"]
-        assert of_sql(safe_tenant_sql(table="agency_poster")) == ["poster of acme"]
+def test_a_condition_for_raw_sql_is_the_tenants(firm):
+    with tenant_context(firm.acme.pk):
+        assert of_sql(safe_tenant_sql()) == ["project of acme"]
+        assert of_sql(safe_tenant_sql(table="office_project")) == ["project of acme"]
 
 
-def test_a_condition_for_raw_sql_lets_the_system_have_all_unless_it_is_left_out(agency):
+def test_a_condition_for_raw_sql_lets_the_system_have_all_unless_it_is_left_out(firm):
     with admin_context():
-        assert of_sql(safe_tenant_sql()) == ["poster of acme", "poster of bolt"]
+        assert of_sql(safe_tenant_sql()) == ["project of acme", "project of bolt"]
         assert of_sql(safe_tenant_sql(include_admin=False)) == []
 
 
-def test_a_condition_for_raw_sql_holds_by_itself(agency):
+def test_a_condition_for_raw_sql_holds_by_itself(firm):
     with connections["owner"].cursor() as cursor:  # whom policies let through
-        cursor.execute(f"SELECT count(*) FROM agency_poster WHERE {safe_tenant_sql()}")
+        cursor.execute(f"SELECT count(*) FROM office_project WHERE {safe_tenant_sql()}")
 
         assert cursor.fetchone() == (0,)
 
 
-def test_the_tenant_is_a_value_for_raw_sql(agency):
-    with tenant_context(agency.acme.pk), connections["default"].cursor() as cursor:
+def test_the_tenant_is_a_value_for_raw_sql(firm):
+    with tenant_context(firm.acme.pk), connections["default"].cursor() as cursor:
         cursor.execute(f"SELECT {current_tenant_value_sql()}")
 
-        assert cursor.fetchone() == (agency.acme.pk,)
+        assert cursor.fetchone() == (firm.acme.pk,)
 
 
 def test_no_flag_lets_rows_through():
@@ -410,15 +409,15 @@ def test_a_name_in_a_condition_is_quoted():
 # Models and constraints
 
 
-@isolate_apps("tests.agency")
+@isolate_apps("tests.office")
 def test_a2_whatever_its_meta_says_a_protected_model_is_the_whole_tenants():
     class Inheriting(RLSProtectedModel):
         class Meta(RLSProtectedModel.Meta):
-            app_label = "agency"
+            app_label = "office"
 
     class Alone(RLSProtectedModel):
         class Meta:
-            app_label = "agency"
+            app_label = "office"
             constraints = [models.UniqueConstraint(fields=["tenant"], name="one")]
 
     for model in (Inheriting, Alone):
@@ -427,61 +426,61 @@ def test_a2_whatever_its_meta_says_a_protected_model_is_the_whole_tenants():
         assert isinstance(model.objects, RLSManager)
 
 
-@isolate_apps("tests.agency")
+@isolate_apps("tests.office")
 def test_a_user_model_is_refused_as_a_protected_one():
     with pytest.raises(ConfigurationError, match="User is a user model and an RLSProtectedModel"):
 
         class User(AbstractUser, RLSProtectedModel):
             class Meta:
-                app_label = "agency"
+                app_label = "office"
 
 
-@isolate_apps("tests.agency")
+@isolate_apps("tests.office")
 def test_a3_a_constraint_of_that_library_becomes_row_security():
     class Order(models.Model):  # noqa: DJ008
         tenant = models.ForeignKey("office.Tenant", models.CASCADE)
 
         class Meta:
-            app_label = "agency"
+            app_label = "office"
             constraints = [
                 models.UniqueConstraint(fields=["tenant"], name="one"),
                 RLSConstraint(field="tenant", name="x", tenant_pk_type="uuid"),
             ]
 
-    assert [one.name for one in Order._meta.constraints] == ["one", "agency_order_rls"]
+    assert [one.name for one in Order._meta.constraints] == ["one", "office_order_rls"]
     assert declaration(Order) == RowSecurity(
-        tenant="tenant", policies=[WHOLE_TENANT], name="agency_order_rls"
+        tenant="tenant", policies=[WHOLE_TENANT], name="office_order_rls"
     )
     # Migrations are written of these.
     assert ModelState.from_model(Order).options["constraints"] == Order._meta.constraints
 
 
-@isolate_apps("tests.agency")
+@isolate_apps("tests.office")
 def test_a3_a_constraint_beside_the_base_is_said_once():
     class Order(RLSProtectedModel):
         class Meta:
-            app_label = "agency"
+            app_label = "office"
             constraints = [RLSConstraint(field="tenant", name="%(class)s_rls_constraint")]
 
     (found,) = Order._meta.constraints
     assert found.policies == (WHOLE_TENANT,)
 
 
-@isolate_apps("tests.agency")
+@isolate_apps("tests.office")
 def test_a31_predicates_become_a_policy_that_shares_reading():
     class Order(models.Model):  # noqa: DJ008
         tenant = models.ForeignKey("office.Tenant", models.CASCADE)
         partner = models.ForeignKey("office.Tenant", models.CASCADE, related_name="+")
 
         class Meta:
-            app_label = "agency"
+            app_label = "office"
             constraints = [
                 RLSConstraint(
                     field="tenant",
                     name="x",
                     extra_predicates=[
                         TenantField("partner"),
-                        SharedWith(through="agency.Share", fk="order", tenant_fk="to"),
+                        SharedWith(through="office.Share", fk="order", tenant_fk="to"),
                     ],
                 )
             ]
@@ -498,19 +497,19 @@ def test_a31_a_raw_predicate_on_a_setting_that_nothing_sets_is_refused():
         RawPredicate("partner_id = current_setting('rls.current_tenant')::int").condition()
 
 
-@isolate_apps("tests.agency")
+@isolate_apps("tests.office")
 def test_a10_a_constraint_on_links_has_both_ends():
     class Link(models.Model):  # noqa: DJ008
-        order = models.ForeignKey("agency.Order", models.CASCADE, db_column="the_order")
-        label = models.ForeignKey("agency.Label", models.CASCADE)
+        order = models.ForeignKey("office.Order", models.CASCADE, db_column="the_order")
+        label = models.ForeignKey("office.Label", models.CASCADE)
 
         class Meta:
-            app_label = "agency"
+            app_label = "office"
             constraints = [
                 RLSM2MConstraint(
                     name="x",
-                    from_model="agency.Order",
-                    to_model="agency.Label",
+                    from_model="office.Order",
+                    to_model="office.Label",
                     from_fk="the_order",
                     to_fk="label_id",
                     to_tenant_fk="owner",
@@ -521,29 +520,29 @@ def test_a10_a_constraint_on_links_has_both_ends():
     assert declaration(Link) == RowSecurity(
         tenant="order__tenant",
         policies=[Policy("tenant", using=both, permission_required=False)],
-        name="agency_link_rls",
+        name="office_link_rls",
     )
 
 
-@isolate_apps("tests.agency")
+@isolate_apps("tests.office")
 def test_bypass_flags_of_a_model_are_refused():
-    with pytest.raises(ConfigurationError, match=r"agency\.Order: .*extra_bypass_flags"):
+    with pytest.raises(ConfigurationError, match=r"office\.Order: .*extra_bypass_flags"):
 
         class Order(models.Model):  # noqa: DJ008
             class Meta:
-                app_label = "agency"
+                app_label = "office"
                 constraints = [
                     RLSConstraint(field="tenant", name="x", extra_bypass_flags=["rls.login"])
                 ]
 
 
-@isolate_apps("tests.agency")
+@isolate_apps("tests.office")
 def test_two_floors_of_a_model_are_refused():
     with pytest.raises(ConfigurationError, match="more than one tenant's key: 'other', 'tenant'"):
 
         class Order(RLSProtectedModel):
             class Meta:
-                app_label = "agency"
+                app_label = "office"
                 constraints = [RLSConstraint(field="other", name="x")]
 
 
@@ -570,32 +569,29 @@ def test_a_model_of_a_migration_keeps_its_constraint():
 
 
 POLICY = """
-CREATE POLICY agency_client_tenant_isolation_policy ON agency_client USING (true);
-CREATE POLICY agency_client_tenant_sharing_policy ON agency_client FOR SELECT USING (true);
+CREATE POLICY office_ticket_tenant_isolation_policy ON office_ticket USING (true);
+CREATE POLICY office_ticket_tenant_sharing_policy ON office_ticket FOR SELECT USING (true);
 """
 
 
-def policies(table="agency_client"):
+def policies():
     with people.owner_cursor() as cursor:
         cursor.execute(
-            "SELECT policyname FROM pg_policies WHERE tablename = %s"
-            " AND policyname ~ '_(tenant_isolation|tenant_sharing|m2m_rls)_policy$' ORDER BY 1",
-            [table],
+            "SELECT policyname FROM pg_policies WHERE tablename = 'office_ticket'"
+            " AND policyname ~ '_(tenant_isolation|tenant_sharing)_policy$'"
         )
         return [name for (name,) in cursor.fetchall()]
 
 
 @pytest.fixture
 def old_policies(db):
-    """What django-rls-tenants made on a table, and on one of links."""
-    links = "CREATE POLICY agency_campaign_partners_m2m_rls_policy ON agency_campaign_partners"
+    """What django-rls-tenants made on a table."""
     with people.owner_cursor() as cursor:
-        cursor.execute(f"{POLICY} {links} USING (true)")
+        cursor.execute(POLICY)
     yield
     with people.owner_cursor() as cursor:
-        for table in ("agency_client", "agency_campaign_partners"):
-            for name in policies(table):
-                cursor.execute(f"DROP POLICY {name} ON {table}")
+        for name in policies():
+            cursor.execute(f"DROP POLICY {name} ON office_ticket")
 
 
 def is_secured(table):
@@ -607,44 +603,59 @@ def is_secured(table):
         return cursor.fetchone()[0]
 
 
-def test_removing_an_old_constraint_drops_its_policies_and_those_of_links(old_policies):
+def test_removing_an_old_constraint_drops_its_policies(old_policies):
     with connections["owner"].schema_editor() as editor:
-        editor.remove_constraint(Client, PAST)
+        editor.remove_constraint(Ticket, PAST)
 
-    assert policies() == policies("agency_campaign_partners") == []
-    assert is_secured("agency_client")
+    assert policies() == []
+    assert is_secured("office_ticket")
+
+
+def test_removing_an_old_constraint_drops_the_policies_of_links_on_either_side(deployed):
+    key = ("id", models.BigAutoField(primary_key=True))
+    labels = ("labels", models.ManyToManyField("past.Label"))
+    state = ProjectState()
+    state.add_model(ModelState("past", "Label", [key]))
+    state.add_model(ModelState("past", "Order", [key, labels]))
+
+    with connections["owner"].schema_editor(collect_sql=True) as editor:
+        for name in ("Label", "Order"):
+            editor.remove_constraint(state.apps.get_model("past", name), PAST)
+
+    drop = 'DROP POLICY IF EXISTS "past_order_labels_m2m_rls_policy" ON "past_order_labels";'
+    assert "\n".join(editor.collected_sql).count(drop) == 2
 
 
 def test_adding_an_old_constraint_makes_no_policy(db):
     with connections["owner"].schema_editor() as editor:
-        editor.add_constraint(Client, PAST)
+        editor.add_constraint(Ticket, PAST)
 
     assert policies() == []
 
 
 def run(operation):
-    """Run *operation* of a migration of the agency."""
+    """Run *operation* of a migration of the firm."""
     state = ProjectState()
-    for model in (Client, Poster):
+    for model in (Ticket, Project):
         state.add_model(ModelState.from_model(model, exclude_rels=True))
     with connections["owner"].schema_editor() as editor:
-        operation.database_forwards("agency", editor, state, state)
+        operation.database_forwards("office", editor, state, state)
 
 
 def test_removing_the_policies_of_another_apps_table(old_policies):
-    run(RemoveRLSPolicy("Client"))
+    run(RemoveRLSPolicy("Ticket"))
 
     assert policies() == []
-    assert is_secured("agency_client")
+    assert is_secured("office_ticket")
 
 
-def test_an_old_operation_closes_the_table_of_another_app(agency):
+def test_an_old_operation_closes_the_table_of_another_app(firm):
     with people.owner_cursor() as cursor:
-        cursor.execute("ALTER TABLE agency_poster DISABLE ROW LEVEL SECURITY")
+        cursor.execute("ALTER TABLE office_project DISABLE ROW LEVEL SECURITY")
 
-    run(AddRLSPolicy("Poster", app_label="agency"))
+    run(AddRLSPolicy("Project", app_label="office"))
 
-    assert is_secured("agency_poster")
+    assert is_secured("office_project")
     assert policies() == []
 
 
@@ -663,20 +674,20 @@ def test_old_operations_stand_in_migrations_as_they_were_written():
 # Test utilities
 
 
-def test_a24_utilities_pass_on_a_protected_table(agency):
-    assert_rls_enabled("agency_poster")
-    assert_rls_policy_exists("agency_poster")
-    assert_rls_policy_exists("agency_poster", "tenant select")
-    assert_rls_blocks_without_context(Poster)
-    with rls_as_tenant(agency.acme.pk):
+def test_a24_utilities_pass_on_a_protected_table(firm):
+    assert_rls_enabled("office_project")
+    assert_rls_policy_exists("office_project")
+    assert_rls_policy_exists("office_project", "tenant select")
+    assert_rls_blocks_without_context(Project)
+    with rls_as_tenant(firm.acme.pk):
         assert_rls_enforced()
-        assert names() == ["poster of acme"]
+        assert names() == ["project of acme"]
     with rls_bypass():
-        assert names() == ["poster of acme", "poster of bolt"]
+        assert names() == ["project of acme", "project of bolt"]
 
 
-def test_a24_utilities_are_for_coroutines_as_well(agency):
-    async_to_sync(aassert_rls_enabled)("agency_poster")
+def test_a24_utilities_are_for_coroutines_as_well(firm):
+    async_to_sync(aassert_rls_enabled)("office_project")
 
     with pytest.raises(AssertionError, match="not enabled"):
         async_to_sync(aassert_rls_enabled)("django_session")
@@ -689,11 +700,11 @@ def test_a24_utilities_are_for_coroutines_as_well(agency):
         (lambda: assert_rls_enabled("django_session"), "not enabled on 'django_session'"),
         (lambda: assert_rls_policy_exists("django_session"), "no.* have a policy of rls_perms"),
         (
-            lambda: assert_rls_policy_exists("agency_poster", "agency_poster_tenant_isolation"),
-            "no.* have the policy 'agency_poster_tenant_isolation'",
+            lambda: assert_rls_policy_exists("office_project", "office_project_tenant_isolation"),
+            "no.* have the policy 'office_project_tenant_isolation'",
         ),
         (lambda: assert_rls_enforced(using="owner"), "owns protected tables"),
-        (lambda: assert_rls_blocks_without_context(Poster), r"agency\.Poster has no row"),
+        (lambda: assert_rls_blocks_without_context(Project), r"office\.Project has no row"),
         (lambda: assert_rls_blocks_without_context(Tenant), r"1 rows of office\.Tenant are shown"),
     ],
 )
