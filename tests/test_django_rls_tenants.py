@@ -492,6 +492,20 @@ def test_a31_predicates_become_a_policy_that_shares_reading():
     assert isinstance(through, Exists)
 
 
+def test_a31_a_raw_predicate_is_sql_as_it_is_written(db):
+    acme, bolt = people.tenant("acme"), people.tenant("bolt")
+    for tenant, name in ((acme, "anvil"), (bolt, "awl"), (bolt, "bolt")):
+        people.make(Project(tenant=tenant, name=name))
+    past = RLSConstraint(
+        field="tenant", name="x", extra_predicates=[RawPredicate("name LIKE 'a%'")]
+    )
+    wanted = past.row_security(Project)
+    wanted.name = "office_project_rls"
+
+    with declared((Project, wanted)), tenant_context(acme):
+        assert sorted(names()) == ["anvil", "awl"]
+
+
 def test_a31_a_raw_predicate_on_a_setting_that_nothing_sets_is_refused():
     with pytest.raises(ConfigurationError, match=r"rls_perms\.tenant_id\(\)"):
         RawPredicate("partner_id = current_setting('rls.current_tenant')::int").condition()

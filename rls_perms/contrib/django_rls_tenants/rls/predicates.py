@@ -78,7 +78,8 @@ class RawPredicate(Predicate):
                 "for the user."
             )
         # The author of the model wrote it, as every condition.
-        return Q(RawSQL(self.sql, (), output_field=BooleanField()))  # noqa: S611
+        sql = self.sql.replace("%", "%%")
+        return Q(RawSQL(sql, (), output_field=BooleanField()))  # noqa: S611
 
 
 def any_of(predicates: Iterable[Predicate]) -> Q:
