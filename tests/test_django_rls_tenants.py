@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.contrib.admin import AdminSite
 from django.contrib.auth.models import AbstractUser
 from django.db import connections, models
 from django.db.migrations.state import ModelState, ProjectState
@@ -33,13 +34,16 @@ from rls_perms.contrib.django_rls_tenants import (
     RLSM2MConstraint,
     RLSProtectedModel,
     RLSTenantMiddleware,
+    RLSTenantModelAdmin,
     SharedWith,
     TenantField,
     admin_context,
     async_admin_context,
     async_tenant_context,
+    clear_tenant_selection,
     current_tenant_value_sql,
     safe_tenant_sql,
+    switch_tenant,
     tenant_context,
     with_rls_context,
 )
@@ -76,6 +80,7 @@ from rls_perms.policies.constraint import declaration
 from tests import people
 from tests.declaring import declared
 from tests.office.models import Project, Tenant, Ticket
+from tests.settings import RLS_PERMS
 
 HERE = "rls_perms.contrib.django_rls_tenants"
 AUDIT = "rls_perms.audit"
@@ -360,6 +365,59 @@ def test_a_tenant_stays_a_tenant():
     RLSManager().prepare_tenant_in_model_data(data, as_user=None)
 
     assert data == {"tenant": tenant}
+
+
+# Choosing a tenant, and the admin
+
+
+def request_of(user):
+    return SimpleNamespace(user=user, session={})
+
+
+def from_session():
+    return override_settings(
+        RLS_PERMS={**RLS_PERMS, "TENANT_RESOLVER": "rls_perms.resolvers.from_session"}
+    )
+
+
+def test_a_chosen_tenant_is_kept_in_the_session_until_it_is_taken_back(firm):
+    request = request_of(firm.boss)
+
+    with from_session():
+        chosen = switch_tenant(request, str(firm.bolt.pk))
+        kept = dict(request.session)
+        clear_tenant_selection(request)
+
+    assert chosen == firm.bolt.pk
+    assert [one["tenant"] for one in kept.values()] == [str(firm.bolt.pk)]
+    assert request.session == {}
+
+
+def test_a_tenant_of_others_cannot_be_chosen(firm):
+    request = request_of(firm.ann)
+
+    with from_session(), pytest.raises(PermissionDenied):
+        switch_tenant(request, firm.bolt.pk)
+
+    assert request.session == {}
+
+
+def test_choosing_a_tenant_that_nothing_reads_is_refused(firm):
+    request = request_of(firm.boss)
+
+    with pytest.raises(ConfigurationError, match=r"would count for nothing\. Write 'rls_perms\."):
+        switch_tenant(request, firm.bolt.pk)
+
+    assert request.session == {}
+
+
+def test_a27_the_admin_shows_the_tenant_of_each_row_where_all_are_shown(firm):
+    shown = RLSTenantModelAdmin(Project, AdminSite())
+
+    with as_user(firm.boss):
+        assert list(shown.get_list_display(None)) == ["__str__", "tenant"]
+    with as_user(firm.ann):
+        assert list(shown.get_list_display(None)) == ["__str__"]
 
 
 # Raw SQL

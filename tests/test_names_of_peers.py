@@ -36,7 +36,7 @@ def test_a_name_of_django_rls_tenants_is_there_or_says_what_to_write(module, nam
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("rls.guc", "set_guc"), ("contrib.drf", "RLSTenantPermission"), ("tenants", "switch_tenant")],
+    [("rls.guc", "set_guc"), ("contrib.drf", "RLSTenantPermission"), ("tenants", "bypass_flag")],
 )
 def test_what_is_refused_is_refused_where_it_is_imported(module, name):
     found = importlib.import_module(f"{HERE}.{module}")

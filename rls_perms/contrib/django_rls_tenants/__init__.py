@@ -23,6 +23,7 @@ _LATER = {
     "RLSManager": "tenants.managers",
     "RLSProtectedModel": "tenants.models",
     "RLSTenantMiddleware": "tenants.middleware",
+    "RLSTenantModelAdmin": "tenants.admin",
     "RawPredicate": "rls.predicates",
     "SharedWith": "rls.predicates",
     "TenantField": "rls.predicates",
@@ -31,8 +32,10 @@ _LATER = {
     "admin_context": "tenants.context",
     "async_admin_context": "tenants.context",
     "async_tenant_context": "tenants.context",
+    "clear_tenant_selection": "tenants.selection",
     "current_tenant_value_sql": "tenants.sql",
     "safe_tenant_sql": "tenants.sql",
+    "switch_tenant": "tenants.selection",
     "tenant_context": "tenants.context",
     "with_rls_context": "tenants.context",
 }

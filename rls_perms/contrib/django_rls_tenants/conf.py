@@ -17,11 +17,12 @@ INSTEAD = {
     "GUC_PREFIX": "remove it; RLS_PERMS['GUC_PREFIX'] is there if 'rls_perms' is taken",
     "TENANT_PK_TYPE": "remove it: the type of the key is read from the model",
     "USE_LOCAL_SET": "remove it: nothing is ever set for a session",
-    "STRICT_MODE_EXCLUDE": "remove it: the user model's table is not a protected one",
+    "STRICT_MODE_EXCLUDE": "write it into RLS_PERMS, under the same name",
     "UNIQUE_ACROSS_TENANTS": "remove it",
     "EXTERNAL_MODELS": "remove it, and write protect('app.Model', RowSecurity(...)) in your models",
-    "TENANT_HEADER": "remove it, and write a function for RLS_PERMS['TENANT_RESOLVER']",
-    "TENANT_SESSION_KEY": "remove it, and write a function for RLS_PERMS['TENANT_RESOLVER']",
+    "TENANT_HEADER": "RLS_PERMS['TENANT_RESOLVER'] says it, as 'rls_perms.resolvers.from_header'",
+    "TENANT_SESSION_KEY": "RLS_PERMS['TENANT_RESOLVER'] says it, as "
+    "'rls_perms.resolvers.from_session'",
 }
 
 

@@ -10,14 +10,6 @@ NO_BYPASS = (
     "no flag that a session sets lets rows through. Run what needs all rows inside of "
     "as_system(reason='...')."
 )
-CHOOSE = (
-    "write a function (request) -> tenant for RLS_PERMS['TENANT_RESOLVER']; it may read the "
-    "session or a header, and a tenant that is not the user's is refused."
-)
-ADMIN = (
-    "take RowSecurityAdminMixin of rls_perms.contrib.admin with admin.ModelAdmin; a request of the "
-    "admin runs as its user, in the user's tenant, and a superuser's without one in all of them."
-)
 WORKER = "write Celery(..., task_cls='rls_perms.contrib.celery:ContextTask')."
 VALIDATE = (
     "remove the call: TenantModel, of which RLSProtectedModel is one, checks its foreign keys in "
@@ -35,8 +27,8 @@ INSTEAD = {
     "rls.context": NOTHING_IS_SET,
     "rls.guc": NOTHING_IS_SET,
     "tenants.bypass": NO_BYPASS,
-    "tenants.selection": CHOOSE,
-    "tenants.admin": ADMIN,
+    "TenantSwitchListFilter": "take TenantSwitchMixin of rls_perms.contrib.tenant_admin with "
+    "admin.AdminSite, which adds a page to choose the tenant.",
     "tenants.audit": "take the log rls_perms.audit.",
     "tenants.conf": "read rls_perms's settings from RLS_PERMS; docs/settings.md has each.",
     "rls_context": NOTHING_IS_SET,
@@ -50,10 +42,7 @@ INSTEAD = {
     "set_rls_context_active": NOTHING_IS_SET,
     "reset_rls_context_active": NOTHING_IS_SET,
     "rls_tenants_config": "take RLS_PERMS from django.conf.settings.",
-    "switch_tenant": CHOOSE,
-    "clear_tenant_selection": CHOOSE,
     "validate_cross_tenant_fks": VALIDATE,
-    "RLSTenantModelAdmin": ADMIN,
     "ContextGucs": NOTHING_IS_SET,
     "restore_gucs": NOTHING_IS_SET,
     "register_m2m_rls": "remove the call: tables of many-to-many fields are covered by the sync.",

@@ -20,8 +20,10 @@ _LATER = {
     "admin_context": "context",
     "async_admin_context": "context",
     "async_tenant_context": "context",
+    "clear_tenant_selection": "selection",
     "get_current_tenant_id": "state",
     "get_rls_context_active": "state",
+    "switch_tenant": "selection",
     "tenant_context": "context",
     "with_rls_context": "context",
 }
