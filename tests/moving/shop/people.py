@@ -2,7 +2,7 @@
 
 from django_rls_tenants import admin_context
 
-from myapp.models import Label, Labelling, Note, NoteShare, Order, Tenant, User
+from myapp.models import Customer, Label, Labelling, Note, NoteShare, Order, Tenant, User
 
 with admin_context():
     for name, username, titles in (
@@ -12,8 +12,10 @@ with admin_context():
         tenant = Tenant.objects.create(name=name)
         User.objects.create_user(username, tenant=tenant)
         label = Label.objects.create(name=f"{name}'s", tenant=tenant)
+        customer = Customer.objects.create(name=f"{name}'s customer", tenant=tenant)
         for title in titles:
-            Order.objects.create(title=title, tenant=tenant).labels.add(label)
+            order = Order.objects.create(title=title, customer=customer, tenant=tenant)
+            order.labels.add(label)
         note = Note.objects.create(text=f"{name} only", tenant=tenant)
         Labelling.objects.create(note=note, label=label)
     acme, globex = Tenant.objects.order_by("pk")

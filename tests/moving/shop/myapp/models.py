@@ -36,8 +36,16 @@ class Label(RLSProtectedModel):
         return self.name
 
 
+class Customer(RLSProtectedModel):
+    name = models.CharField(max_length=50)
+
+    def __str__(self):
+        return self.name
+
+
 class Order(RLSProtectedModel):
     title = models.CharField(max_length=255)
+    customer = models.ForeignKey(Customer, models.SET_NULL, null=True)
     labels = models.ManyToManyField(Label)
     # tenant FK + RLS policy added automatically
 

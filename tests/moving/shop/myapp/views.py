@@ -38,3 +38,8 @@ def shared_notes(request):
 
 def labellings(request):
     return JsonResponse([str(one) for one in Labelling.objects.order_by("note")], safe=False)
+
+
+def customers(request):
+    orders = Order.objects.select_related("customer")
+    return JsonResponse([f"{order} for {order.customer}" for order in orders], safe=False)
