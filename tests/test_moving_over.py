@@ -20,6 +20,7 @@ def shop(tmp_path_factory):
     peer.make_database()
     peer.succeed("python manage.py makemigrations")
     peer.succeed("python manage.py check_rls --generate || true")  # nothing is migrated yet
+    peer.succeed("mv later/*.py myapp/migrations/")
     peer.succeed("python manage.py migrate")
     peer.succeed("python manage.py check_rls")
     peer.succeed("python manage.py shell <people.py")
@@ -46,6 +47,7 @@ SHOP = {
     "alice /orders/": ["Anvil", "Axle"],
     "alice /orders/by-sql/": ["Anvil", "Axle"],
     "alice /orders/filtered-sql/": ["Anvil", "Axle"],
+    "alice /books/": ["Acme's book"],
     "alice /customers/": ["Anvil for Acme's customer", "Axle for Acme's customer"],
     "alice /labels/": [[1, 1], [2, 1]],
     "alice /notes/": ["Acme for Globex", "Acme only"],
@@ -54,6 +56,7 @@ SHOP = {
     "bob /orders/": ["Bolts"],
     "bob /orders/by-sql/": ["Bolts"],
     "bob /orders/filtered-sql/": ["Bolts"],
+    "bob /books/": ["Globex's book"],
     "bob /customers/": ["Bolts for Globex's customer"],
     "bob /labels/": [[3, 2]],
     "bob /notes/": ["Globex only"],
@@ -62,6 +65,7 @@ SHOP = {
     "root /orders/": ALL_ORDERS,
     "root /orders/by-sql/": ALL_ORDERS,
     "root /orders/filtered-sql/": ALL_ORDERS,
+    "root /books/": ["Acme's book", "Globex's book"],
     "root /customers/": [
         "Anvil for Acme's customer",
         "Axle for Acme's customer",
@@ -137,6 +141,7 @@ def test_django_rls_tenants_shows_each_user_the_orders_of_their_tenant(shop):
         "nobody /orders/": [],
         "nobody /orders/by-sql/": [],
         "nobody /orders/filtered-sql/": [],
+        "nobody /books/": [],
         "nobody /customers/": [],
         "nobody /labels/": [],
         "nobody /notes/": [],
@@ -211,6 +216,7 @@ def test_each_user_is_shown_the_same_orders_after_the_guide(moved_shop):
         "nobody /orders/": 403,
         "nobody /orders/by-sql/": 403,
         "nobody /orders/filtered-sql/": 403,
+        "nobody /books/": 403,
         "nobody /customers/": 403,
         "nobody /labels/": [],
         "nobody /notes/": 403,
@@ -314,7 +320,7 @@ def test_what_entered_a_context_by_keys_names_the_user_after_the_guide(moved_stu
 @pytest.mark.parametrize(
     ("peer", "app", "back"),
     [
-        ("moved_shop", "myapp", "0002_m2m_rls_policies"),
+        ("moved_shop", "myapp", "0003_books"),
         ("moved_studio", "projects", "0002_drop_policies_of_django_rls"),
     ],
 )

@@ -7,7 +7,7 @@ NOTHING_IS_SET = (
     "as_user(), tenant_context() or as_system(reason='...')."
 )
 NO_BYPASS = (
-    "no flag that a session sets lets rows through. Run what needs all rows inside of "
+    "there is no flag that lets rows through. Run what needs all rows inside of "
     "as_system(reason='...')."
 )
 WORKER = "write Celery(..., task_cls='rls_perms.contrib.celery:ContextTask')."

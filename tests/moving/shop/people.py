@@ -2,6 +2,7 @@
 
 from django_rls_tenants import admin_context
 
+from library.models import Book
 from myapp.models import Customer, Label, Labelling, Note, NoteShare, Order, Tenant, User
 
 with admin_context():
@@ -12,6 +13,7 @@ with admin_context():
         tenant = Tenant.objects.create(name=name)
         User.objects.create_user(username, tenant=tenant)
         label = Label.objects.create(name=f"{name}'s", tenant=tenant)
+        Book.objects.create(title=f"{name}'s book", tenant=tenant)
         customer = Customer.objects.create(name=f"{name}'s customer", tenant=tenant)
         for title in titles:
             order = Order.objects.create(title=title, customer=customer, tenant=tenant)

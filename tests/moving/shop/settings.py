@@ -12,11 +12,12 @@ DATABASES = {
     }
 }
 
-INSTALLED_APPS += ["myapp", "django_rls_tenants"]
+INSTALLED_APPS += ["myapp", "library", "django_rls_tenants"]
 
 RLS_TENANTS = {
     "TENANT_MODEL": "myapp.Tenant",  # required
     "TENANT_PK_TYPE": "bigint",
+    "EXTERNAL_MODELS": {"library.Book": "tenant"},
     "USER_PARAM_NAME": "current_user",
 }
 

@@ -121,9 +121,8 @@ class RLSConstraint(_Past):
         if self.given.get("extra_bypass_flags"):
             raise ConfigurationError(
                 f"{model._meta.label}: RLSConstraint(extra_bypass_flags="
-                f"{self.given['extra_bypass_flags']!r}). Nothing that a session can set lets rows "
-                "through here. Leave it out, and run what needs all rows inside of "
-                "as_system(reason='...')."
+                f"{self.given['extra_bypass_flags']!r}). There is no flag that lets rows through "
+                "here. Leave it out, and run what needs all rows inside of as_system(reason='...')."
             )
         policies = [WHOLE_TENANT]
         if self.given.get("extra_predicates"):

@@ -2,6 +2,7 @@ from django.db import connection
 from django.http import JsonResponse
 from django_rls_tenants import safe_tenant_sql
 
+from library.models import Book
 from myapp.models import Labelling, Note, Order
 
 
@@ -43,3 +44,7 @@ def labellings(request):
 def customers(request):
     orders = Order.objects.select_related("customer")
     return JsonResponse([f"{order} for {order.customer}" for order in orders], safe=False)
+
+
+def books(request):
+    return JsonResponse([str(book) for book in Book.objects.order_by("title")], safe=False)
