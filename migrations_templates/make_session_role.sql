@@ -6,6 +6,7 @@ CREATE OR REPLACE FUNCTION rls_perms.make_session_role(
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 DECLARE
     found_key text;
     parts text[];

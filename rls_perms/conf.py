@@ -22,7 +22,6 @@ from rls_perms.exceptions import ConfigurationError
 # Keys whose feature comes in a later release. Their defaults are accepted; anything else
 # would promise what is not there. Take a key out when its feature arrives.
 NOT_YET = (
-    "MEMBERSHIP_MODEL",
     "TENANT_FK_FIELD",
     "TENANT_ROLES",
     "STRICT_MODE",
@@ -124,6 +123,8 @@ def check_models(conf: Settings) -> None:
     """Check that models, apps, fields and paths exist, or raise ConfigurationError."""
     if conf.tenant_model is not None:
         _check_model(_at("TENANT_MODEL"), conf.tenant_model)
+    if conf.membership_model is not None:
+        _check_model(_at("MEMBERSHIP_MODEL"), conf.membership_model)
     if conf.tenant_resolver is not None:
         _check_callable(_at("TENANT_RESOLVER"), conf.tenant_resolver)
     for i, path in enumerate(conf.context_processors):

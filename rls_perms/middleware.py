@@ -14,7 +14,8 @@ from rls_perms.conf import get_settings
 from rls_perms.context import Asker, Context, Entered, Source, current
 from rls_perms.exceptions import ConfigurationError, PermissionDenied
 from rls_perms.given import context_settings
-from rls_perms.session import default_tenant, tenant_field, tenant_key, user_key
+from rls_perms.memberships import belongs_to, default_tenant
+from rls_perms.session import tenant_key, user_key
 
 
 class RequestContext:
@@ -126,14 +127,8 @@ def _answer(path: str, answer: Any) -> Any:
 
 
 def _refuse_foreign_tenant(user: Any, tenant: str | None) -> None:
-    """A resolver must not put a user into a tenant that the user model says is not theirs."""
-    field = tenant_field()
-    if tenant is None or field is None or getattr(user, "is_superuser", False):
-        return
-    if getattr(user, "is_anonymous", False):
-        return
-    own = tenant_key(getattr(user, field.attname))
-    if own != tenant:
+    """A resolver must not put a user into a tenant to which they do not belong."""
+    if not belongs_to(user, tenant):
         raise PermissionDenied(
             f"RLS_PERMS['TENANT_RESOLVER'] answered tenant {tenant!r}, to which user "
             f"{user.pk!r} does not belong. The request was refused before any query."

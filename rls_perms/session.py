@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
-from asgiref.sync import iscoroutinefunction
+from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db.models import Model
@@ -17,6 +17,7 @@ from rls_perms.conf import get_settings
 from rls_perms.context import Asker, Context, Entered, current
 from rls_perms.exceptions import NoContext
 from rls_perms.given import context_settings
+from rls_perms.memberships import default_tenant, membership_model
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,7 +40,9 @@ class Entering:
         self._make = make
 
     def __enter__(self) -> Context:
-        context = self._make()
+        return self._enter(self._make())
+
+    def _enter(self, context: Context) -> Context:
         current.set(Entered(context, previous=current.get(), by=self))
         return context
 
@@ -64,7 +67,10 @@ class Entering:
             inner.previous = source.previous
 
     async def __aenter__(self) -> Context:
-        return self.__enter__()
+        if membership_model() is None:
+            return self.__enter__()
+        # Which tenant is a user's only one is in the database, and no event loop waits for that.
+        return self._enter(await sync_to_async(self._make)())
 
     async def __aexit__(
         self,
@@ -86,7 +92,7 @@ class Entering:
 
             @functools.wraps(function)
             async def entering_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
-                with Entering(self._make):
+                async with Entering(self._make):
                     return await function(*args, **kwargs)
 
             return entering_coroutine  # type: ignore[return-value]
@@ -105,10 +111,11 @@ def as_user(
     """
     Run as *user*, a saved user or ``AnonymousUser``.
 
-    *tenant* is a tenant or its key; None is no tenant. Left out, it is the user's only
-    tenant, if the user model has one. *settings* are the values, by name, that policies read
-    by ``Setting``. Raises ValueError for a user without a key and InvalidSetting for a value
-    that its Setting does not take.
+    *tenant* is a tenant or its key; None is no tenant. Left out, it is the user's own
+    tenant, or the only one of which they are a member. With a tenant to which they do not
+    belong, they have the groups that count everywhere and none of a membership. *settings*
+    are the values, by name, that policies read by ``Setting``. Raises ValueError for a user
+    without a key and InvalidSetting for a value that its Setting does not take.
     """
 
     def make() -> Context:
@@ -224,30 +231,3 @@ def tenant_key(tenant: Any) -> str | None:
 def _is_a(instance: Any, model: type[Model]) -> bool:
     """Whether *instance*, lazy or not, is a row of *model*; a proxy model's is, too."""
     return isinstance(instance, model._meta.concrete_model or model)
-
-
-def tenant_field() -> Any:
-    """The user model's only foreign key to the tenant; None where it has none, or several."""
-    label = get_settings().tenant_model
-    if label is None:
-        return None
-    tenant: Any = apps.get_model(label)
-    return _foreign_key(tenant, get_user_model())
-
-
-@functools.cache
-def _foreign_key(tenant: Any, user: Any) -> Any:
-    found = [
-        field
-        for field in user._meta.concrete_fields
-        if field.is_relation and field.remote_field.model is tenant
-    ]
-    return found[0] if len(found) == 1 else None
-
-
-def default_tenant(user: Any) -> Any:
-    """The key of the only tenant that the user model gives *user*; None without one."""
-    field = tenant_field()
-    if field is None or getattr(user, "is_anonymous", False):
-        return None
-    return getattr(user, field.attname)

@@ -18,7 +18,7 @@ from django.db import connections  # noqa: E402
 from tests import databases  # noqa: E402
 
 #: Projects of their own, with settings of their own: test_projects.py runs them.
-collect_ignore = ["shop", "signup"]
+collect_ignore = ["agency", "shop", "signup"]
 
 
 @pytest.fixture(scope="session")

@@ -225,7 +225,6 @@ def test_a_wrong_item_of_a_list_is_named_by_its_place(key, given, why):
 @pytest.mark.parametrize(
     ("key", "given"),
     [
-        ("MEMBERSHIP_MODEL", "tenants.Membership"),
         ("TENANT_FK_FIELD", "company"),
         ("TENANT_ROLES", True),
         ("STRICT_MODE", True),
@@ -243,7 +242,6 @@ def test_a_feature_of_a_later_version_is_refused_rather_than_ignored(key, given)
 @pytest.mark.parametrize(
     ("key", "default"),
     [
-        ("MEMBERSHIP_MODEL", None),
         ("TENANT_FK_FIELD", "tenant"),
         ("TENANT_ROLES", False),
         ("STRICT_MODE", False),

@@ -53,6 +53,21 @@ class UserTables:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MembershipTables:
+    """Where the project keeps which groups a user has in one tenant only."""
+
+    table: str
+    key: str
+    user: str
+    tenant: str
+    tenant_type: str
+    active: str | None
+    #: Table, column of the membership, column of the group; of a foreign key to one group,
+    #: the table of memberships itself.
+    groups: tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
     """What the text of the functions depends on."""
 
@@ -62,6 +77,7 @@ class Installed:
     user_type: str
     tenant_type: str
     users: UserTables
+    memberships: MembershipTables | None
     logins: tuple[str, ...]
     server_version: int
 
@@ -123,7 +139,7 @@ def functions(wanted: Installed) -> list[sql.Composed]:
             prefix=prefix,
             mark=sql.Literal(_mark_of_session(wanted)),
             everyone=sql.Literal(fixed_name(wanted.prefix, RoleKind.EVERYONE)),
-            held_parts=_held_parts(wanted.users),
+            held_parts=_held_parts(wanted),
             logins=sql.Literal(list(wanted.logins)),
             most=sql.Literal(MOST),
             advice=sql.Literal(ADVICE),
@@ -176,7 +192,7 @@ def _session_role(wanted: Installed) -> sql.Composed:
         users=_table(users.users),
         key=sql.Identifier(users.key),
         type=sql.SQL(users.key_type),
-        held_parts=_held_parts(users),
+        held_parts=_held_parts(wanted),
     )
 
 
@@ -195,8 +211,9 @@ def _find_anonymous_user(users: UserTables) -> sql.Composable:
     )
 
 
-def _held_parts(users: UserTables) -> sql.Composable:
-    branches = [
+def _held_parts(wanted: Installed) -> sql.Composable:
+    users = wanted.users
+    branches: list[sql.Composable] = [
         sql.SQL(
             "SELECT {letter} || held.{part} FROM {table} AS held WHERE held.{user} = asker::{type}"
         ).format(
@@ -209,9 +226,36 @@ def _held_parts(users: UserTables) -> sql.Composable:
         for letter, through in (("g", users.groups), ("p", users.permissions))
         if through is not None
     ]
+    if wanted.memberships is not None:
+        branches.append(_parts_in_tenant(wanted.memberships, users.key_type))
     if not branches:
         return sql.SQL("SELECT NULL::text WHERE false")
     return sql.SQL(" UNION ALL ").join(branches)
+
+
+def _parts_in_tenant(memberships: MembershipTables, user_type: str) -> sql.Composed:
+    """The groups that the asker has in the tenant of the context, and in no other."""
+    active: sql.Composable = sql.SQL("")
+    if memberships.active is not None:
+        active = sql.SQL(" AND member.{}").format(sql.Identifier(memberships.active))
+    table, membership, group = memberships.groups
+    return sql.SQL(
+        "SELECT 'g' || held.{group} FROM {groups} AS held"
+        " JOIN {members} AS member ON member.{key} = held.{membership}"
+        " WHERE member.{user} = asker::{user_type} AND member.{tenant} = tenant::{tenant_type}"
+        "{active}"
+    ).format(
+        group=sql.Identifier(group),
+        groups=_table(table),
+        members=_table(memberships.table),
+        key=sql.Identifier(memberships.key),
+        membership=sql.Identifier(membership),
+        user=sql.Identifier(memberships.user),
+        user_type=sql.SQL(user_type),
+        tenant=sql.Identifier(memberships.tenant),
+        tenant_type=sql.SQL(memberships.tenant_type),
+        active=active,
+    )
 
 
 def _flag(column: str | None, *, default: bool) -> sql.Composable:

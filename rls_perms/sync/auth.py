@@ -7,8 +7,10 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.core.exceptions import FieldDoesNotExist
+from django.db import connections
 
 from rls_perms.desired import Auth
+from rls_perms.memberships import membership_model
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -76,10 +78,28 @@ def _combinations(
         if field is not None:
             for user_key, other_key in _pairs(field, alias):
                 found[user_key].add(text(other_key))
-    return frozenset(
+    combinations = {
         (frozenset(groups[key]), frozenset(permissions[key]))
         for key in counted & (groups.keys() | permissions.keys())
-    )
+    }
+    for (key, _), held in _in_tenants(alias).items():
+        if key in counted:
+            combinations.add((frozenset(groups[key] | held), frozenset(permissions[key])))
+    return frozenset(combinations)
+
+
+def _in_tenants(alias: str) -> dict[tuple[Any, Any], set[str]]:
+    """The groups that each user has in one tenant, by the keys of both."""
+    memberships = membership_model()
+    tables = connections[alias].introspection.table_names()
+    if memberships is None or not memberships.tables <= set(tables):
+        return {}
+    found: defaultdict[tuple[Any, Any], set[str]] = defaultdict(set)
+    names = memberships.user.attname, memberships.tenant.attname, memberships.groups.name
+    for user, tenant, group in memberships.counting(alias).values_list(*names):
+        # Of a membership without groups too: then they have what they have everywhere.
+        found[user, tenant] |= set() if group is None else {str(group)}
+    return found
 
 
 def _pairs(field: Any, alias: str) -> Any:

@@ -1,0 +1,49 @@
+"""An agency whose people work for several clients: memberships, in each mode and model."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from tests import databases
+
+pytestmark = pytest.mark.slow
+
+FOLDER = Path(__file__).parent / "agency"
+PASSWORD = settings.DATABASES["default"]["PASSWORD"]
+
+
+@pytest.fixture
+def run():
+    """Run test files of the agency on a database of their own; returns what they printed."""
+    name = f"{settings.PROJECT}_agency"
+    databases.make(name, PASSWORD)
+
+    def run(*files, **environment):
+        ours = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+        own = {
+            "AGENCY_NAME": name,
+            "AGENCY_PASSWORD": PASSWORD,
+            "DJANGO_SETTINGS_MODULE": "agency.settings",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": str(FOLDER.parent.parent),
+        }
+        ended = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", *files], cwd=FOLDER,
+            env={**ours, **own, **environment},
+            capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        report = ended.stdout + ended.stderr
+        assert ended.returncode == 0, report
+        return report
+
+    yield run
+    databases.remove(name)
+
+
+@pytest.mark.parametrize("models", ["djangos", "own"])
+def test_memberships(run, models):
+    assert " passed" in run("tests_memberships.py", AGENCY_MODELS=models)
