@@ -226,7 +226,6 @@ def test_a_wrong_item_of_a_list_is_named_by_its_place(key, given, why):
     ("key", "given"),
     [
         ("TENANT_FK_FIELD", "company"),
-        ("TENANT_ROLES", True),
         ("STRICT_MODE", True),
         ("SIGNED_CONTEXT", True),
     ],
@@ -243,7 +242,6 @@ def test_a_feature_of_a_later_version_is_refused_rather_than_ignored(key, given)
     ("key", "default"),
     [
         ("TENANT_FK_FIELD", "tenant"),
-        ("TENANT_ROLES", False),
         ("STRICT_MODE", False),
         ("SIGNED_CONTEXT", False),
     ],

@@ -23,6 +23,7 @@ from rls_perms.statements.changes import statement as make
 from rls_perms.statements.install import Installed, MembershipTables, UserTables
 from rls_perms.statements.render import joined
 from rls_perms.statements.render import text as as_text
+from rls_perms.statements.tenants import TenantTable
 from rls_perms.sync.credentials import check_logins, lacks_createrole
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def wanted_functions(connection: "BaseDatabaseWrapper") -> Definition:
         ),
         users=user_tables(connection),
         memberships=membership_tables(connection),
+        tenants=tenant_table(connection),
         logins=logins,
         server_version=catalog.server_version(connection),
     )
@@ -175,6 +177,20 @@ def membership_tables(connection: "BaseDatabaseWrapper") -> MembershipTables | N
         tenant_type=_key_type(connection, label),
         active=None if found.active is None else str(found.active.column),
         groups=groups,
+    )
+
+
+def tenant_table(connection: "BaseDatabaseWrapper") -> TenantTable | None:
+    """Where the tenants are, if each has a role."""
+    conf = get_settings()
+    if conf.tenant_roles is None or conf.tenant_model is None:
+        return None
+    model: Any = apps.get_model(conf.tenant_model)
+    return TenantTable(
+        table=f"{catalog.current_schema(connection)}.{model._meta.db_table}",
+        key=str(model._meta.pk.column),
+        key_type=_key_type(connection, conf.tenant_model),
+        shares=conf.tenant_roles.logins,
     )
 
 

@@ -29,7 +29,7 @@ from rls_perms.backends.postgresql.prefix import KEEP, LOGIN, Plain, Roles, Want
 from rls_perms.backends.postgresql.schema import DatabaseSchemaEditor
 from rls_perms.backends.postgresql.transport import RoleConnection
 from rls_perms.conf import get_settings
-from rls_perms.context import ClosedColumns, Entered, current
+from rls_perms.context import Asker, ClosedColumns, Entered, current
 from rls_perms.denial import Asking, denied
 from rls_perms.exceptions import NamedGroup, PermissionDenied, UnknownRole
 from rls_perms.framework import deciding_tables
@@ -170,11 +170,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return self.settings_dict.get(catalog.TEST_LOGIN)
 
     def _roles(self) -> Roles:
+        conf = get_settings()
+        of_tenants = () if conf.tenant_roles is None else conf.tenant_roles.tenants.values()
         return Roles(
             wanted=self._wanted,
             alias=self.alias,
             guc_prefix=get_settings().guc_prefix,
-            has_settings=any(one.settings for one in get_settings().group_roles.values()),
+            has_settings=any(one.settings for one in (*conf.group_roles.values(), *of_tenants)),
+            has_tenant_roles=conf.tenant_roles is not None,
             base=self._base,
             make_apart=None if self.is_test else self._make_session_role,
             ask_again=self._ask_again,
@@ -324,7 +327,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         context = entered.context
         info = self.connection.info
-        statement = text.make_session_role(str(context.user), context.tenant)
+        statement = text.make_session_role(context.user, context.tenant)
+        if context.asker is Asker.ROLE and context.role and context.tenant:
+            statement = text.make_named_role(context.role, context.tenant)
         with psycopg.connect(info.dsn, password=info.password or None, autocommit=True) as apart:
             for attempt in range(ATTEMPTS):
                 try:

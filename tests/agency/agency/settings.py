@@ -62,3 +62,5 @@ RLS_PERMS = {
     "TENANT_RESOLVER": "cases.views.tenant_of",
     "MEMBERSHIP_MODEL": "cases.Membership",
 }
+if os.environ.get("AGENCY_TENANT_ROLES"):
+    RLS_PERMS["TENANT_ROLES"] = True
