@@ -56,7 +56,7 @@ def test_nothing_said_means_the_documented_defaults():
     assert conf.tenant_fk_field == "tenant"
     assert conf.tenant_resolver is None
     assert conf.membership_model is None
-    assert conf.tenant_roles is False
+    assert conf.tenant_roles is None
     assert conf.context_processors == ()
     assert conf.guc_prefix == "rls_perms"
     assert conf.strict_mode is False
