@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.db import connections
 from django.db.models import Model, Q
@@ -12,7 +11,6 @@ from guardian.conf import settings as guardian_settings
 from guardian.core import ObjectPermissionChecker
 from guardian.utils import get_anonymous_user
 
-from rls_perms.conf import get_settings
 from rls_perms.exceptions import ConfigurationError
 from rls_perms.expressions import CurrentTenant
 from rls_perms.keywords import SHOWING, Command
@@ -108,8 +106,6 @@ class Expected:
     def _found(self, clause: str, model: type[Model], command: Command) -> Keys:
         if self._unbound:
             return self.rows.keys(model)
-        if command is Command.INSERT and self._is_own_tenant(model):
-            return frozenset()
         found = declared_of(model)
         within = self._within(model, found, command, clause)
         if self.asker.superuser:
@@ -122,21 +118,6 @@ class Expected:
     def _unbound(self) -> bool:
         """A superuser outside of any tenant is bound by nothing."""
         return self.asker.superuser and self.asker.tenant is None
-
-    def _is_own_tenant(self, model: type[Model]) -> bool:
-        """
-        Whether a row of *model* is the tenant that the asker is in.
-
-        Where tenants have roles, a tenant that is not there has none, and nobody is in it.
-        """
-        conf = get_settings()
-        if conf.tenant_roles is None or conf.tenant_model is None or self.asker.tenant is None:
-            return False
-        return model is apps.get_model(conf.tenant_model) and self._floor_is_key(model)
-
-    def _floor_is_key(self, model: type[Model]) -> bool:
-        tenant = declared_of(model).tenant
-        return tenant in ("pk", model._meta.pk.name)
 
     def _tenants(self, model: type[Model], found: RowSecurity) -> Keys:
         if found.tenant is None:
