@@ -21,11 +21,7 @@ from rls_perms.exceptions import ConfigurationError
 
 # Keys whose feature comes in a later release. Their defaults are accepted; anything else
 # would promise what is not there. Take a key out when its feature arrives.
-NOT_YET = (
-    "MEMBERSHIP_MODEL",
-    "TENANT_ROLES",
-    "SIGNED_CONTEXT",
-)
+NOT_YET = ("SIGNED_CONTEXT",)
 
 FRAMEWORK_APPS = ("auth", "contenttypes", "sessions", "admin", "guardian", "sites")
 RESERVED_ROLES = ("owner", "login", "everyone", "anonymous", "superuser", "system")
@@ -56,6 +52,23 @@ class GroupRole:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TenantRole:
+    """What the role of one tenant has: parameters that go along with it, and models of its own."""
+
+    settings: tuple[tuple[str, str], ...] = ()
+    models: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantRoles:
+    """A role for each tenant; keys of tenants are text."""
+
+    #: Login -> the tenants that it serves, and no other.
+    logins: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    tenants: Mapping[str, TenantRole] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What RLS_PERMS says, with defaults filled in; docs/settings.md tells what each means."""
 
@@ -70,7 +83,8 @@ class Settings:
     tenant_fk_field: str = "tenant"
     tenant_resolver: str | None = None
     membership_model: str | None = None
-    tenant_roles: bool = False
+    #: None without: False, as settings write it.
+    tenant_roles: TenantRoles | None = None
     context_processors: tuple[str, ...] = ()
     guc_prefix: str = "rls_perms"
     strict_mode: bool = False
@@ -136,7 +150,24 @@ def parse(raw: Mapping[str, Any], databases: Mapping[str, Mapping[str, Any]]) ->
         named = {alias: databases[alias].get("USER") for alias in values["databases"]}
         values["users"] = MappingProxyType({one: user for one, user in named.items() if user})
         values["login_roles"] = tuple(dict.fromkeys(values["users"].values()))
+    _check_tenant_roles(values)
     return Settings(**values)
+
+
+def _check_tenant_roles(values: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError where roles of tenants cannot be."""
+    found: TenantRoles | None = values["tenant_roles"]
+    if found is None:
+        return
+    at = _at("TENANT_ROLES")
+    if values["tenant_model"] is None:
+        raise _error(at, True, "there are no tenants", f"Set {_at('TENANT_MODEL')}")
+    for login in found.logins:
+        says = f'{at}["logins"] names {login!r}, which is none of {_at("LOGIN_ROLES")}'
+        _check_known(login, values["login_roles"], says)
+    for key, one in found.tenants.items():
+        for name, _ in one.settings:
+            _check_parameter(f'{at}["tenants"]["{key}"]["settings"]', name, values["guc_prefix"])
 
 
 @functools.cache
@@ -157,6 +188,11 @@ def check_models(conf: Settings) -> None:
         _check_model(_at("TENANT_MODEL"), conf.tenant_model)
     for i, label in enumerate(conf.strict_mode_exclude):
         _check_model(f"{_at('STRICT_MODE_EXCLUDE')}[{i}]", label)
+    for key, one in (conf.tenant_roles or TenantRoles()).tenants.items():
+        for label in one.models:
+            _check_model(f'{_at("TENANT_ROLES")}["tenants"]["{key}"]["models"]', label)
+    if conf.membership_model is not None:
+        _check_model(_at("MEMBERSHIP_MODEL"), conf.membership_model)
     if conf.tenant_resolver is not None:
         _check_callable(_at("TENANT_RESOLVER"), conf.tenant_resolver)
     for i, path in enumerate(conf.context_processors):
@@ -356,6 +392,61 @@ def _parameters(at: str, value: Any) -> tuple[tuple[str, str], ...]:
     return tuple((name, str(content)) for name, content in value.items())
 
 
+def _tenant_roles(at: str, value: Any) -> TenantRoles | None:
+    if isinstance(value, bool):
+        return TenantRoles() if value else None
+    if not isinstance(value, Mapping):
+        why = f"its type is {type(value).__name__}"
+        raise _error(at, value, why, 'Write True or False, or a dict with "tenants" or "logins"')
+    for key in value:
+        _check_known(key, ("logins", "tenants"), f"{at} has no key {key!r}")
+    logins = _mapping(f'{at}["logins"]', value.get("logins", {}), 'Write {"login": ["1", "2"]}')
+    tenants = _mapping(
+        f'{at}["tenants"]', value.get("tenants", {}), 'Write {"1": {"settings": {...}}}'
+    )
+    return TenantRoles(
+        logins={
+            _text(f'A key of {at}["logins"]', login): _keys(f'{at}["logins"]["{login}"]', keys)
+            for login, keys in logins.items()
+        },
+        tenants={
+            _tenant_key(f'A key of {at}["tenants"]', key): _tenant_role(
+                f'{at}["tenants"]["{key}"]', one
+            )
+            for key, one in tenants.items()
+        },
+    )
+
+
+def _tenant_role(at: str, value: Any) -> TenantRole:
+    given = _mapping(at, value, 'Write {"settings": {"work_mem": "64MB"}}')
+    for key in given:
+        _check_known(key, ("settings", "models"), f"{at} has no key {key!r}")
+    return TenantRole(
+        settings=_parameters(f'{at}["settings"]', given.get("settings", {})),
+        models=_names(f'{at}["models"]', given.get("models", ()), _model_label),
+    )
+
+
+def _mapping(at: str, value: Any, instead: str) -> Mapping[Any, Any]:
+    if not isinstance(value, Mapping):
+        raise _error(at, value, "it must be a dict", instead)
+    return value
+
+
+def _keys(at: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise _error(at, value, "it must be a list of keys", 'Write a list, such as ["1", "2"]')
+    found = (_tenant_key(f"{at}[{i}]", key) for i, key in enumerate(value))
+    return tuple(dict.fromkeys(found))
+
+
+def _tenant_key(at: str, value: Any) -> str:
+    if isinstance(value, bool) or value is None or str(value) == "":
+        raise _error(at, value, "it must be a tenant's key", "Write it as text, such as '1'")
+    return str(value)
+
+
 A_PATH = "Write the dotted path of a function, such as 'project.tenants.from_request'"
 READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "ROLE_PREFIX": _role_prefix,
@@ -369,7 +460,7 @@ READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "TENANT_FK_FIELD": _field_name,
     "TENANT_RESOLVER": _dotted_path,
     "MEMBERSHIP_MODEL": _model_label,
-    "TENANT_ROLES": _flag,
+    "TENANT_ROLES": _tenant_roles,
     "CONTEXT_PROCESSORS": lambda at, value: _names(at, value, _dotted_path),
     "GUC_PREFIX": _word,
     "STRICT_MODE": _flag,

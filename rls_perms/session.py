@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
-from asgiref.sync import iscoroutinefunction
+from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db.models import Model
@@ -18,7 +18,7 @@ from rls_perms.conf import get_settings
 from rls_perms.context import Asker, Context, Entered, current
 from rls_perms.exceptions import NoContext
 from rls_perms.given import complete_settings, context_settings
-from rls_perms.memberships import default_tenant
+from rls_perms.memberships import default_tenant, membership_model
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,7 +39,9 @@ class Entering:
         self._make = make
 
     def __enter__(self) -> Context:
-        context = self._make()
+        return self._enter(self._make())
+
+    def _enter(self, context: Context) -> Context:
         current.set(Entered(context, previous=current.get(), by=self))
         return context
 
@@ -64,7 +66,10 @@ class Entering:
             inner.previous = source.previous
 
     async def __aenter__(self) -> Context:
-        return self.__enter__()
+        if membership_model() is None:
+            return self.__enter__()
+        # Which tenant is a user's only one is in the database, and no event loop waits for that.
+        return self._enter(await sync_to_async(self._make)())
 
     async def __aexit__(
         self,
@@ -81,7 +86,7 @@ class Entering:
 
             @functools.wraps(function)
             async def entering_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
-                with Entering(self._make):
+                async with Entering(self._make):
                     return await function(*args, **kwargs)
 
             return entering_coroutine  # type: ignore[return-value]
@@ -136,10 +141,11 @@ def as_user(
     """
     Run as *user*, a saved user or ``AnonymousUser``.
 
-    *tenant* is a tenant or its key; None is no tenant. Left out, it is the user's only
-    tenant, if the user model has one. *settings* are the values, by name, that policies read
-    by ``Setting``. Raises ValueError for a user without a key and InvalidSetting for a value
-    that its Setting does not take.
+    *tenant* is a tenant or its key; None is no tenant. Left out, it is the user's own
+    tenant, or the only one of which they are a member. With a tenant to which they do not
+    belong, they have the groups that count everywhere and none of a membership. *settings*
+    are the values, by name, that policies read by ``Setting``. Raises ValueError for a user
+    without a key and InvalidSetting for a value that its Setting does not take.
     """
 
     def make() -> Context:

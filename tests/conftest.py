@@ -17,7 +17,7 @@ from django.db import connections  # noqa: E402
 from tests import databases, kept  # noqa: E402
 
 #: Projects of their own, with settings of their own: test_projects.py runs them.
-collect_ignore = ["atlas", "shop", "signup"]
+collect_ignore = ["agency", "atlas", "shop", "signup"]
 
 
 @pytest.fixture(scope="session")

@@ -73,6 +73,8 @@ def test_every_check_is_found_by_its_file():
         "e004",
         "e005",
         "e010",
+        "e020",
+        "e021",
         "w001",
         "w002",
         "w008",

@@ -57,7 +57,7 @@ def test_nothing_said_means_the_documented_defaults():
     assert conf.tenant_fk_field == "tenant"
     assert conf.tenant_resolver is None
     assert conf.membership_model is None
-    assert conf.tenant_roles is False
+    assert conf.tenant_roles is None
     assert conf.context_processors == ()
     assert conf.guc_prefix == "rls_perms"
     assert conf.strict_mode is False
@@ -230,8 +230,6 @@ def test_a_wrong_item_of_a_list_is_named_by_its_place(key, given, why):
 @pytest.mark.parametrize(
     ("key", "given"),
     [
-        ("MEMBERSHIP_MODEL", "tenants.Membership"),
-        ("TENANT_ROLES", True),
         ("SIGNED_CONTEXT", True),
     ],
 )
@@ -246,9 +244,7 @@ def test_a_feature_of_a_later_version_is_refused_rather_than_ignored(key, given)
 @pytest.mark.parametrize(
     ("key", "default"),
     [
-        ("MEMBERSHIP_MODEL", None),
         ("TENANT_FK_FIELD", "tenant"),
-        ("TENANT_ROLES", False),
         ("STRICT_MODE", False),
         ("SIGNED_CONTEXT", False),
     ],

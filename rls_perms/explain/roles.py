@@ -66,4 +66,6 @@ class RoleMeanings:
             return f"the group {name!r}" if mark.id else f"the group {name!r}, which is not there"
         if mark.kind is RoleKind.PERMISSION:
             return f"whoever holds {mark.id}"
+        if mark.kind is RoleKind.TENANT:
+            return f"the tenant {mark.id!r}"
         return KINDS.get(mark.kind, f"the role of {mark.kind}")

@@ -185,11 +185,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return self.settings_dict.get(catalog.TEST_LOGIN)
 
     def _roles(self) -> Roles:
+        conf = get_settings()
+        of_tenants = () if conf.tenant_roles is None else conf.tenant_roles.tenants.values()
         return Roles(
             wanted=self._wanted,
             alias=self.alias,
             guc_prefix=get_settings().guc_prefix,
-            has_settings=any(one.settings for one in get_settings().group_roles.values()),
+            has_settings=any(one.settings for one in (*conf.group_roles.values(), *of_tenants)),
+            has_tenant_roles=conf.tenant_roles is not None,
             base=self._base,
             make_apart=None if self.is_test else self._make_session_role,
             ask_again=self._ask_again,

@@ -9,7 +9,7 @@ from django.db import connections
 from psycopg import sql
 
 from rls_perms.conf import get_settings
-from rls_perms.context import Context
+from rls_perms.context import Asker, Context
 from rls_perms.exceptions import UnknownRole
 from rls_perms.statements import session as text
 from rls_perms.statements.catalog import IS_STANDBY
@@ -40,15 +40,27 @@ def make(context: Context, wrapper: Any) -> None:
     psycopg raises.
     """
     info = wrapper.connection.info
-    asker, tenant = str(context.user), context.tenant
     with psycopg.connect(info.dsn, password=info.password or None, autocommit=True) as apart:
         try:
-            _execute(apart, text.make_session_role(asker, tenant))
+            _execute(apart, _making(context))
         except psycopg.Error as error:
             if error.sqlstate != READ_ONLY or not _is_standby(apart):
                 raise
             primary = _make_on_primary(context, wrapper)
-            _wait_for(apart, text.has_session_role(asker, tenant), wrapper.alias, primary)
+            _wait_for(apart, _having(context), wrapper.alias, primary)
+
+
+def _making(context: Context) -> sql.Composed:
+    if context.asker is Asker.ROLE and context.role and context.tenant:
+        return text.make_named_role(context.role, context.tenant)
+    return text.make_session_role(context.user, context.tenant)
+
+
+def _having(context: Context) -> sql.Composed:
+    """Raises RP001 as long as the role is not there."""
+    if context.asker is Asker.ROLE and context.role and context.tenant:
+        return text.has_named_role(context.role, context.tenant)
+    return text.has_session_role(context.user, context.tenant)
 
 
 def _execute(apart: psycopg.Connection[Any], statement: sql.Composed) -> None:
@@ -69,7 +81,7 @@ def _is_standby(apart: psycopg.Connection[Any]) -> bool:
 
 def _make_on_primary(context: Context, wrapper: Any) -> str:
     """The alias of the primary, on which the role is made."""
-    statement = text.make_session_role(str(context.user), context.tenant)
+    statement = _making(context)
     for primary in _candidates(wrapper):
         given = primary.get_connection_params()
         # The cursors of Django, and its types, are for its own connections.

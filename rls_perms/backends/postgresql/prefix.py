@@ -82,6 +82,8 @@ class Roles:
     guc_prefix: str
     #: Whether parameters may go along with a role.
     has_settings: bool
+    #: Whether each tenant has a role.
+    has_tenant_roles: bool
     #: What a transaction starts as: the login, or in tests the owner.
     base: Plain
     #: Make a missing role over a connection of its own; None in tests, where it would wait.

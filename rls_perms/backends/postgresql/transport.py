@@ -292,14 +292,16 @@ class RoleConnection(psycopg.Connection[Any]):
 
     def _question(self, wanted: Entered, *, fresh: bool) -> bytes:
         roles, context = self._ours, wanted.context
-        if context.asker is Asker.ROLE and context.role is not None:
-            return rendered(text.become_named, context.role, roles.user_setting, roles.has_settings)
         if context.asker is Asker.SYSTEM:
             return rendered(text.become_named, "system", roles.user_setting, False)
         # Inside a transaction an error would end it, so there the role is made at once.
         make = not fresh or roles.make_apart is None
         if not make:
             self._asking = wanted
+        if context.asker is Asker.ROLE and context.role is not None:
+            tenant = context.tenant if roles.has_tenant_roles else None
+            setting, settings = roles.user_setting, roles.has_settings
+            return rendered(text.become_named, context.role, setting, settings, tenant, make)
         return rendered(
             text.resolve,
             context.user,
