@@ -2,7 +2,7 @@
 -- else. The mark stays with the role when it is renamed or restored from a dump, and only who made
 -- the role may change it. '' where there is a mark that names no tenant: then there is none.
 CREATE OR REPLACE FUNCTION rls_perms.login_tenant() RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT coalesce(substr(mark.said, {start})::json ->> 'id', '')

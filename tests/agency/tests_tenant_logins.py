@@ -368,7 +368,7 @@ def test_what_is_no_tenants_login_is_not_dropped(world, leads, name):
 
 def test_sync_knows_them(world, login):
     assert "Nothing to do" in command("sync_pg_roles", check=True)
-    assert "drop role" not in command("sync_pg_roles", plan=True, prune=True)
+    assert LOGIN not in command("sync_pg_roles", plan=True, prune=True)
 
 
 def test_sync_takes_back_what_somebody_gave_them(world, login):
