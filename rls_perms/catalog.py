@@ -269,6 +269,8 @@ def roles(
             # The owner of a test database makes roles and clones; no other role of ours does.
             makes = {Attribute.NOCREATEROLE, Attribute.NOCREATEDB}
             allowed = makes if mark.kind is RoleKind.OWNER else set()
+            if mark.kind is RoleKind.TENANT_LOGIN:
+                allowed = {Attribute.NOLOGIN}
             wrong = tuple(one for word in amiss if (one := Attribute(word)) not in allowed)
             ours.add(Role(name, mark, wrong))
         else:

@@ -13,6 +13,7 @@ from rls_perms.state import Definition, Entry, State
 from rls_perms.statements.install import CONTEXT_FUNCTIONS, LOGIN_FUNCTIONS, TENANT_FUNCTIONS
 from rls_perms.statements.live import KnownGrant, KnownRole, LiveMap
 from rls_perms.statements.row_security import Relation, Table
+from rls_perms.statements.tenant_logins import TenantLogin
 from rls_perms.statements.tenants import part_key
 
 ROWS = (Privilege.SELECT, Privilege.INSERT, Privilege.UPDATE, Privilege.DELETE)
@@ -107,6 +108,8 @@ class Wanted:
     #: The same for tenants, by key; and the logins that serve some tenants and no other.
     tenant_settings: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     shares: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: The logins of tenants' own people.
+    tenant_logins: tuple[TenantLogin, ...] = ()
     definitions: frozenset[Definition] = frozenset()
     #: Whether this is a test database, with roles that stand in for owner and login.
     is_test: bool = False
@@ -162,6 +165,7 @@ class _Builder:
         self._permission_roles(groups)
         self._tenant_roles()
         self._session_roles()
+        self._tenant_logins(groups)
         self._context_grants()
         self._table_grants()
         return State(
@@ -370,6 +374,19 @@ class _Builder:
         for key in self.wanted.auth.tenants:
             role = self._role(self.names.tenant(key), RoleKind.TENANT, key)
             self.entries.add(Entry("part", part_key(key), role))
+
+    def _tenant_logins(self, groups: Mapping[str, str]) -> None:
+        """Each has the rights of its groups, in its own tenant; none is made here."""
+        present = {one.name for one in self.actual.roles}
+        for one in self.wanted.tenant_logins:
+            if one.login not in present:
+                continue
+            login = self._role(one.login, RoleKind.TENANT_LOGIN, one.tenant)
+            parts = [groups[key] for key in one.groups if key in groups] or [self.everyone]
+            if self.wanted.auth.tenants is not None:
+                parts.append(self.names.tenant(one.tenant))
+            for part in parts:
+                self._belongs(login, part)
 
     def _session_roles(self) -> None:
         """

@@ -78,6 +78,7 @@ class RoleKind(StrEnum):
     PERMISSION = "permission"
     SESSION = "session"
     TENANT = "tenant"
+    TENANT_LOGIN = "tenant_login"
 
 
 #: One role of each of these kinds in a database, named by the kind.

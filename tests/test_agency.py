@@ -58,3 +58,8 @@ def test_memberships_and_isolation_where_each_tenant_has_a_role(run):
 @pytest.mark.parametrize("models", ["djangos", "own"])
 def test_roles_of_tenants(run, models):
     assert " passed" in run("tests_tenant_roles.py", AGENCY_TENANT_ROLES="1", AGENCY_MODELS=models)
+
+
+@pytest.mark.parametrize("mode", ["", "1"])
+def test_logins_of_tenants(run, mode):
+    assert " passed" in run("tests_tenant_logins.py", AGENCY_TENANT_ROLES=mode)

@@ -8,7 +8,7 @@ from rls_perms.grants import Membership
 from rls_perms.keywords import RoleKind
 from rls_perms.limits import ADVICE, MOST
 from rls_perms.roles import Mark, fixed_name
-from rls_perms.statements import tenants
+from rls_perms.statements import tenant_logins, tenants
 from rls_perms.statements.altering import context_functions, put_policies_back
 from rls_perms.statements.changes import membership_options
 from rls_perms.statements.render import qualified, template
@@ -36,6 +36,7 @@ CONTEXT_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("user_id", ()),
     ("tenant_id", ()),
     ("setting", ("text",)),
+    ("login_tenant", ()),
 )
 
 
@@ -90,6 +91,8 @@ class Installed:
     tenants: TenantTable | None
     logins: tuple[str, ...]
     server_version: int
+    #: Whoever is certainly no tenant's login: for them nothing is looked up.
+    plain_logins: tuple[str, ...] = ()
 
 
 def tables() -> list[sql.Composed]:
@@ -120,6 +123,7 @@ def functions(wanted: Installed) -> list[sql.Composed]:
         # Here and not among the tables: an older installation lacks it.
         template("create_laid_aside"),
         template("create_laid_aside_reader"),
+        template("create_tenant_login"),
         template("policies_using"),
         template("lay_aside"),
         template("lay_policies_aside"),
@@ -130,13 +134,7 @@ def functions(wanted: Installed) -> list[sql.Composed]:
         template("release_column"),
         template("release_table"),
         *context_functions({"user_id": wanted.user_type, "tenant_id": wanted.tenant_type}),
-        template(
-            "user_id",
-            type=sql.SQL(wanted.user_type),
-            setting=sql.Literal(f"{wanted.guc_prefix}.user_id"),
-        ),
-        _tenant_id(wanted),
-        template("setting", prefix=sql.Literal(f"{wanted.guc_prefix}.")),
+        *_context(wanted),
         put_policies_back(),
         _session_role(wanted),
         tenants.serving(wanted.logins, wanted.tenants),
@@ -182,11 +180,26 @@ def _mark_of_session(wanted: Installed) -> str:
     return whole.removesuffix('""}')
 
 
-def _tenant_id(wanted: Installed) -> sql.Composed:
+def _context(wanted: Installed) -> list[sql.Composed]:
+    counts = tenant_logins.settings_count(wanted.plain_logins)
+    return [
+        tenant_logins.login_tenant(wanted.prefix, wanted.database),
+        template(
+            "user_id",
+            type=sql.SQL(wanted.user_type),
+            setting=sql.Literal(f"{wanted.guc_prefix}.user_id"),
+            counts=counts,
+        ),
+        _tenant_id(wanted, counts),
+        template("setting", prefix=sql.Literal(f"{wanted.guc_prefix}."), counts=counts),
+    ]
+
+
+def _tenant_id(wanted: Installed, counts: sql.Composed) -> sql.Composed:
     type, setting = sql.SQL(wanted.tenant_type), sql.Literal(f"{wanted.guc_prefix}.tenant_id")
     if wanted.tenants is None:
-        return template("tenant_id", type=type, setting=setting)
-    return tenants.tenant_id(wanted.tenants, wanted.prefix, type, setting)
+        return template("tenant_id", type=type, setting=setting, counts=counts)
+    return tenants.tenant_id(wanted.tenants, wanted.prefix, type, setting, counts)
 
 
 def _of_tenants(wanted: Installed) -> list[sql.Composed]:

@@ -33,7 +33,11 @@ class TenantTable:
 
 
 def tenant_id(
-    tenants: TenantTable, prefix: str, type: sql.SQL, setting: sql.Literal
+    tenants: TenantTable,
+    prefix: str,
+    type: sql.SQL,
+    setting: sql.Literal,
+    counts: sql.Composable,
 ) -> sql.Composed:
     """The function that answers only where the role and the setting say the same."""
     value = sql.SQL("nullif(pg_catalog.current_setting({}, true), '')::{}").format(setting, type)
@@ -41,6 +45,7 @@ def tenant_id(
         "tenant_id_of_role",
         type=type,
         value=value,
+        counts=counts,
         name=role_name(prefix, tenants.key_type, sql.SQL("{}::text").format(value)),
         system=sql.Literal(fixed_name(prefix, RoleKind.SYSTEM)),
     )

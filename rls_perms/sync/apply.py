@@ -40,6 +40,7 @@ from rls_perms.sync.install import wanted_functions
 from rls_perms.sync.live import followed_tables, live_definitions
 from rls_perms.sync.parameters import check_parameters
 from rls_perms.sync.tables import Survey, survey
+from rls_perms.sync.written_logins import wanted_logins
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -118,6 +119,7 @@ def _plan(
         settings={name: one.settings for name, one in get_settings().group_roles.items()},
         tenant_settings={key: one.settings for key, one in of_tenants.tenants.items()},
         shares=of_tenants.logins,
+        tenant_logins=wanted_logins(connection),
         definitions=frozenset({wanted_functions(connection), *tables.definitions}),
         is_test=is_test,
         tester=role.session if is_test and not session.superuser else None,

@@ -94,9 +94,10 @@ def wanted_functions(connection: "BaseDatabaseWrapper") -> Definition:
     installed = catalog.in_force(connection)
     conf = get_settings()
     is_test = bool(connection.settings_dict.get(catalog.TEST_DATABASE))
-    logins = conf.logins_of(connection.alias)
+    logins = plain_logins = conf.logins_of(connection.alias)
     if is_test:
         role = catalog.current_role(connection)
+        plain_logins = (role.session,)
         tester = catalog.logins(connection, [role.session])[role.session]
         logins = () if tester.superuser else (role.session,)
     wanted = Installed(
@@ -111,6 +112,7 @@ def wanted_functions(connection: "BaseDatabaseWrapper") -> Definition:
         memberships=membership_tables(connection),
         tenants=tenant_table(connection),
         logins=logins,
+        plain_logins=plain_logins,
         server_version=catalog.server_version(connection),
     )
     statements = joined(text.functions(wanted), "\n")
