@@ -27,7 +27,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 
-from rls_perms import templates
+from rls_perms import SameTenant, templates
 from rls_perms.contrib.django_rls_tenants import RLSConstraint
 from rls_perms.policies.constraint import declaration
 from rls_perms.statements import install as text
@@ -37,6 +37,7 @@ from tests import deployments
 from tests.deployments import migrate
 from tests.example import deployed
 from tests.office.models import Document, Project, Ticket
+from tests.studio.models import Campaign
 
 GOLDEN = Path(__file__).parent / "golden"
 SUMS = GOLDEN / "templates.sha256"
@@ -131,9 +132,19 @@ def test_every_template_that_migrations_emit_is_held_to_that(deployment, monkeyp
     for model in apps.get_app_config("office").get_models():
         if declaration(model) is not None:
             definition(model)
+    with connections["owner"].schema_editor(collect_sql=True) as editor:
+        for constraint in keys_within_the_tenant():
+            constraint.create_sql(Campaign, editor)
+            constraint.remove_sql(Campaign, editor)
     around()
 
     assert read == sums().keys(), "Add it as the top of this file says."
+
+
+def keys_within_the_tenant():
+    found = [one for one in Campaign._meta.constraints if isinstance(one, SameTenant)]
+    assert found
+    return found
 
 
 def test_what_a_migration_calls_keeps_its_name_and_arguments(deployment):
@@ -174,7 +185,8 @@ def test_the_sql_of_a_declaration_is_this(deployment):
 def sqlmigrate(*names):
     out = StringIO()
     for name in names:
-        call_command("sqlmigrate", "office", "0001", *name, database="owner", stdout=out)
+        for migration in (("office", "0001"), ("studio", "0002")):
+            call_command("sqlmigrate", *migration, *name, database="owner", stdout=out)
     return out.getvalue()
 
 

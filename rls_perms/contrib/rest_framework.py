@@ -9,10 +9,18 @@ from django.db import connections, router
 from rest_framework import exceptions, permissions
 from rest_framework.views import exception_handler as of_rest_framework
 
+from rls_perms.contrib.serializers import CurrentTenantDefault, TenantSerializerMixin
 from rls_perms.exceptions import ConfigurationError, PermissionDenied
 from rls_perms.keywords import Command
 from rls_perms.policies.constraint import declaration
 from rls_perms.statements.privileges import may_use
+
+__all__ = [
+    "CurrentTenantDefault",
+    "RowSecurityPermissions",
+    "TenantSerializerMixin",
+    "exception_handler",
+]
 
 logger = logging.getLogger("rls_perms.denial")
 

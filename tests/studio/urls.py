@@ -9,6 +9,8 @@ from tests.studio.admin import site
 urlpatterns = [
     path("admin/", site.urls),
     path("clients/", views.clients),
+    path("api/campaigns/", views.Campaigns.as_view()),
+    path("api/campaigns/<int:pk>/", views.OneCampaign.as_view()),
     path("choices/", views.choices),
     path("switch/", switch_tenant),
 ]
