@@ -8,10 +8,9 @@ from typing import Any, Self
 from asgiref.sync import sync_to_async
 from django.db.models import Manager, QuerySet
 
-from rls_perms.conf import get_settings
 from rls_perms.session import LEFT_OUT, Entering, as_user
 from rls_perms.tenant_rows import check_tenants, fill_tenants, refuse_other_tenant
-from rls_perms.tenants import tenant_is
+from rls_perms.tenants import is_owners, tenant_is
 
 #: Rows that ``aiterator()`` reads at once, if it is not told.
 CHUNK = 2000
@@ -134,8 +133,7 @@ class TenantQuerySet(QuerySet[Any]):
 
     @property
     def _of_owner(self) -> bool:
-        """Whether it is for the owner's alias, where no context has a say."""
-        return bool(self._db == get_settings().owner_database)  # type: ignore[attr-defined]
+        return is_owners(self._db)  # type: ignore[attr-defined]
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
         """As Django's; fills in the tenant, and raises PermissionDenied for another's."""

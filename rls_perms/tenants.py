@@ -57,6 +57,12 @@ def own_tenant_field(model: type[Model]) -> "ForeignKey[Any, Any] | None":
     return field if isinstance(field, ForeignKey) else None
 
 
+def is_owners(alias: str | None) -> bool:
+    """Whether *alias* is an owner's: there no context has a say."""
+    conf = get_settings()
+    return alias == conf.owner_database or alias in conf.owners.values()
+
+
 class TenantIs(Lookup):
     """
     A column holds the tenant of the context that is in force when the statement runs.
@@ -85,8 +91,8 @@ class TenantIs(Lookup):
 
 def _asked(connection: Any) -> str | None:
     """What ``tenant_of_context()`` says, while a statement is being compiled."""
-    if connection.alias == get_settings().owner_database:
-        return None  # no context has a say there
+    if is_owners(connection.alias):
+        return None
     outside = getattr(connection, "outside_statement", None)
     if outside is None:
         return tenant_of_context()

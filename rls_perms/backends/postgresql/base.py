@@ -244,7 +244,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return bare_login.get()
         # The owner's commands may run on this alias, with other credentials.
         user = self.settings_dict["USER"]
-        return not user or user in conf.login_roles
+        return not user or user in conf.logins_of(self.alias)
 
     def _refuse_without_context(self, query: Any) -> None:
         """Raise NoContext, in strict mode, for *query* as a cursor gets it."""
