@@ -189,16 +189,12 @@ def as_role(
     """
     if not isinstance(role, str) or not role:
         raise ValueError(f"as_role({role!r}) takes the name of a role, as in as_role('manager').")
-    if role == "system":
-        raise ValueError(
-            "as_role('system') sees every row of every tenant, and nothing would say why. Write "
-            "as_system(reason='...') instead."
-        )
+    refuse_system_role(role)
 
     def make() -> Context:
         values = context_settings(("as_role(settings=...)", settings))
         made = Context(asker=Asker.ROLE, role=role, tenant=tenant_key(tenant), settings=values)
-        return elevated(made, reason="as_role('superuser')") if role == "superuser" else made
+        return told(made)
 
     return Entering(make)
 
@@ -218,9 +214,27 @@ def as_system(*, reason: str, settings: Mapping[str, Any] | None = None) -> Ente
 
     def make() -> Context:
         values = context_settings(("as_system(settings=...)", settings))
-        return elevated(Context(asker=Asker.SYSTEM, settings=values, reason=reason))
+        return told(Context(asker=Asker.SYSTEM, settings=values, reason=reason))
 
     return Entering(make)
+
+
+def refuse_system_role(role: str) -> None:
+    """Raise ValueError for the one role that is not entered by its name."""
+    if role == "system":
+        raise ValueError(
+            "as_role('system') sees every row of every tenant, and nothing would say why. Write "
+            "as_system(reason='...') instead."
+        )
+
+
+def told(context: Context) -> Context:
+    """*context*, once the audit log has it if it is an elevation by itself."""
+    if context.asker is Asker.SYSTEM:
+        return elevated(context)
+    if context.role == "superuser":
+        return elevated(context, reason="as_role('superuser')")
+    return context
 
 
 def as_context(context: Context) -> Entering:
@@ -241,9 +255,12 @@ def as_context(context: Context) -> Entering:
             f"as_context({context!r}) takes a Context: current_context(), or Context.from_dict()."
         )
 
+    if context.role is not None:
+        refuse_system_role(context.role)
+
     def make() -> Context:
         made = replace(context, settings=complete_settings("as_context()", context.settings))
-        return elevated(made) if made.asker is Asker.SYSTEM else made
+        return told(made)
 
     return Entering(make)
 

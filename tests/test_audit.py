@@ -209,6 +209,16 @@ def test_the_role_of_superusers_is_told(office, log):
     )
 
 
+def test_the_role_of_superusers_is_told_when_it_is_restored(office, log):
+    with as_role("superuser", tenant=office.acme):
+        context = current_context()
+
+    with as_context(context):
+        pass
+
+    assert [one.reason for one in log.records] == ["as_role('superuser')"] * 2
+
+
 def test_an_elevation_that_cannot_be_told_is_not_entered(office):
     def fail(**kwargs):
         raise KeyError("the audit log is full")

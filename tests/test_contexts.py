@@ -708,6 +708,13 @@ def test_as_context_takes_a_context():
         as_context({"version": 1})
 
 
+def test_a_restored_context_is_not_the_system_without_a_reason():
+    system = Context.from_dict({"version": 1, "asker": "role", "role": "system"})
+
+    with pytest.raises(ValueError, match=r"Write as_system\(reason='...'\) instead"):
+        as_context(system)
+
+
 USER = {"version": 1, "asker": "user", "user": "1"}
 
 
