@@ -9,7 +9,7 @@ import pytest
 from celery import Celery, chain, chord, group
 from celery.contrib.testing.worker import start_worker
 from django.core.signing import Signer
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
 from rls_perms import (
     InvalidContext,
@@ -234,6 +234,14 @@ def test_nothing_is_left_for_the_next_task(office):
     with pytest.raises(PermissionDenied):
         got(nightly.delay(False))
     assert first == ACMES
+
+
+def test_what_is_sent_on_commit_runs_as_who_sent_it(office):
+    with as_system(reason="import"), transaction.atomic(), as_user(office.ann):
+        titles.apply_async_on_commit(task_id="on-commit")
+        titles.delay_on_commit()
+
+    assert got(app.AsyncResult("on-commit")) == ACMES
 
 
 # Without a context

@@ -7,7 +7,8 @@ Let Celery's tasks run as whoever sent them.
 from contextlib import nullcontext
 from typing import Any
 
-from celery import Task, current_task
+from celery import current_task
+from celery.contrib.django.task import DjangoTask
 from celery.utils import uuid
 
 from rls_perms.context import Context, current_context
@@ -22,14 +23,15 @@ HEADER = "rls_perms_context"
 _ENTERED = "_rls_perms_entered"
 
 
-class ContextTask(Task):  # type: ignore[misc]
+class ContextTask(DjangoTask):  # type: ignore[misc]
     """
     A task that carries the context in which it is sent, and runs in it.
 
     The context is sealed for this one message: its task and its id. In a canvas each part
     carries that of who sent the whole; a retry keeps its own. A message without a context
     fails with NoContext, one with a context that was tampered with, or taken from another
-    message, with InvalidContext, and nothing of the task is run.
+    message, with InvalidContext, and nothing of the task is run. With the methods of Celery's
+    own class for Django: ``delay_on_commit`` carries the context in which it is called.
     """
 
     abstract = True
