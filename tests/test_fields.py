@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy
 
 from rls_perms import SELECT, Policy, RowSecurity, as_user
 from rls_perms.exceptions import ConfigurationError
-from tests import people
+from tests import people, variants
 from tests.office.models import Tenant
 from tests.shapes import project
 from tests.shapes.models import Color, Everything, Size
@@ -324,7 +324,8 @@ def test_every_type_of_field_is_tried():
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_policy_shows_what_filter_finds(guest, field):
     tried = {
-        condition: (found(condition), *shown(guest, condition)) for condition in conditions(field)
+        condition: (found(condition), *shown(guest, condition))
+        for condition in variants.some(conditions(field), one_in=3)
     }
 
     assert [(one, *rows) for one, rows in tried.items() if len({*map(tuple, rows)}) > 1] == []

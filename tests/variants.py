@@ -1,9 +1,12 @@
 """How much of many like cases a plain run has: ``run.py test --all`` has all of them."""
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import TypeVar
 
 import pytest
+
+Case = TypeVar("Case")
 
 #: Set by tests.plugin for --all and for files that are named, so that workers know it, too.
 ALL = "RLS_PERMS_TEST_ALL"
@@ -17,6 +20,11 @@ def cases(known: Mapping[str, object], *, plain: Collection[str]) -> list[object
         pytest.param(one, id=name, marks=() if name in plain else pytest.mark.slow)
         for name, one in known.items()
     ]
+
+
+def some(known: Sequence[Case], *, one_in: int) -> Sequence[Case]:
+    """All of *known*; in a plain run one in so many."""
+    return known if ALL in os.environ else known[::one_in]
 
 
 def examples(*, plain: int, all_: int) -> int:
