@@ -714,8 +714,18 @@ def test_a_second_sync_has_nothing_to_do(office):
     people.nothing_to_do()
 
 
-@pytest.mark.parametrize("holder", ["clerk", "everyone", "PUBLIC"])
-@pytest.mark.parametrize("privilege", ["SELECT", "UPDATE", 'SELECT ("Boss")', "UPDATE (salary)"])
+@pytest.mark.parametrize(
+    "holder", ["clerk", pytest.param("everyone", marks=pytest.mark.slow), "PUBLIC"]
+)
+@pytest.mark.parametrize(
+    "privilege",
+    [
+        "SELECT",
+        pytest.param("UPDATE", marks=pytest.mark.slow),
+        'SELECT ("Boss")',
+        "UPDATE (salary)",
+    ],
+)
 def test_a_grant_by_hand_is_taken_back_and_columns_stay(office, holder, privilege):
     before = privileges("clerk"), privileges("everyone")
     role = holder if holder == "PUBLIC" else f"{PROJECT}_{holder}"

@@ -19,7 +19,7 @@ from rls_perms import EVERYONE, SELECT, Policy, RowSecurity, as_user
 from rls_perms import Permission as Holders
 from rls_perms.exceptions import NamedGroup, PermissionDenied
 from rls_perms.roles import generated_name, other_name
-from tests import deployments, kept, people
+from tests import deployments, kept, people, variants
 from tests.deployments import PASSWORD, sync_pg_roles
 from tests.office.models import Case, Ticket, User
 
@@ -172,7 +172,12 @@ WAYS = {
 }
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(
+    params=variants.cases(
+        {name: name for name in WAYS},
+        plain=("the ORM of the login", "SQL of the owner", "loaddata"),
+    )
+)
 def way(request, tmp_path):
     found = WAYS[request.param]
     return found(tmp_path) if found is by_fixture else found

@@ -71,7 +71,9 @@ print("done", clean())
 """
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "model", ["guild.Member", pytest.param("guild.Brother", marks=pytest.mark.slow)]
+)
 def test_a_project_with_models_of_its_own(model):
     environment = {"DJANGO_SETTINGS_MODULE": "tests.guild.settings", "GUILD_USER": model}
     with deployments.empty() as made:

@@ -182,6 +182,7 @@ def test_guardian_can_be_migrated_back_to_zero_and_takes_no_policy_along(empty):
     )
 
 
+@pytest.mark.slow
 def test_object_permissions_work_again_after_guardian_was_migrated_back_and_forth(empty):
     migrate()
     migrate("guardian", "zero")

@@ -39,6 +39,9 @@ def autocommit(using):
 
 in_both_modes = pytest.mark.parametrize("mode", [autocommit, transaction.atomic])
 on_both_bindings = pytest.mark.parametrize("alias", ["default", "server_side"])
+on_both_bindings_when_slow = pytest.mark.parametrize(
+    "alias", ["default", pytest.param("server_side", marks=pytest.mark.slow)]
+)
 
 
 @dataclass(frozen=True)
@@ -950,7 +953,7 @@ def test_a_role_that_nobody_had_is_made_by_the_first_statement(firm, newcomer, m
 
 
 @each_action
-@on_both_bindings
+@on_both_bindings_when_slow
 def test_a_role_that_nobody_had_is_made_whatever_comes_first(firm, newcomer, action, alias):
     with as_user(newcomer):
         action(alias, replace(firm, ann=newcomer, role=NEW_ROLE))
