@@ -18,7 +18,7 @@ INSTEAD = {
     "TENANT_PK_TYPE": "remove it: the type of the key is read from the model",
     "USE_LOCAL_SET": "remove it: nothing is ever set for a session",
     "STRICT_MODE_EXCLUDE": "write it into RLS_PERMS, under the same name",
-    "UNIQUE_ACROSS_TENANTS": "remove it",
+    "UNIQUE_ACROSS_TENANTS": "remove it; rls_perms.W011 warns of such fields",
     "EXTERNAL_MODELS": "remove it, and write protect('app.Model', RowSecurity(...)) in your models",
     "TENANT_HEADER": "RLS_PERMS['TENANT_RESOLVER'] says it, as 'rls_perms.resolvers.from_header'",
     "TENANT_SESSION_KEY": "RLS_PERMS['TENANT_RESOLVER'] says it, as "

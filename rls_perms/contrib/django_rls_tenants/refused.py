@@ -12,8 +12,8 @@ NO_BYPASS = (
 )
 WORKER = "write Celery(..., task_cls='rls_perms.contrib.celery:ContextTask')."
 VALIDATE = (
-    "remove the call: TenantModel, of which RLSProtectedModel is one, checks its foreign keys in "
-    "full_clean(), and PostgreSQL refuses rows of other tenants."
+    "remove the call: SameTenant, which each foreign key of an RLSProtectedModel has, is checked "
+    "in full_clean() and by PostgreSQL."
 )
 REST = (
     "remove it: with rls_perms the role follows request.user, and a denial is 403; "
