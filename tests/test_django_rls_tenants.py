@@ -1,7 +1,6 @@
 """contrib.django_rls_tenants: that library's names, what they mean here, what is refused."""
 
 import asyncio
-import importlib
 import logging
 from types import SimpleNamespace
 
@@ -28,6 +27,7 @@ from rls_perms import (
     current_context,
 )
 from rls_perms.context import Asker
+from rls_perms.contrib.celery import ContextTask
 from rls_perms.contrib.django_rls_tenants import (
     RawPredicate,
     RLSConstraint,
@@ -48,6 +48,7 @@ from rls_perms.contrib.django_rls_tenants import (
     with_rls_context,
 )
 from rls_perms.contrib.django_rls_tenants import conf as their_conf
+from rls_perms.contrib.django_rls_tenants.contrib.celery import rls_task
 from rls_perms.contrib.django_rls_tenants.exceptions import (
     NoTenantContextError,
     RLSConfigurationError,
@@ -820,18 +821,14 @@ def test_exceptions_are_those_of_rls_perms():
 
 
 def test_a25_a_task_runs_as_whoever_sent_it():
-    ours = pytest.importorskip("rls_perms.contrib.celery", reason="it comes with another branch")
-    celery = importlib.import_module(f"{HERE}.contrib.celery")
-
-    @celery.rls_task
+    @rls_task
     def tenant():
         return get_current_tenant_id()
 
-    @celery.rls_task(bind=True)
+    @rls_task(bind=True)
     def named(self):
         return self.name
 
     with tenant_context(3):
         assert tenant.apply().get() == 3
-    assert celery.RLSTask is ours.ContextTask
-    assert isinstance(named, ours.ContextTask)
+    assert isinstance(named, ContextTask)

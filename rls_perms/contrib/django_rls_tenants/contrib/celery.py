@@ -1,13 +1,13 @@
 """``rls_task``: a shared task that runs as whoever sent it."""
 
-from importlib import import_module
 from typing import Any
 
 from celery import shared_task
 
+from rls_perms.contrib.celery import ContextTask as RLSTask
 from rls_perms.contrib.django_rls_tenants.refused import refuse
 
-__all__ = ["rls_task"]
+__all__ = ["RLSTask", "rls_task"]
 
 
 def rls_task(*args: Any, **options: Any) -> Any:
@@ -17,13 +17,9 @@ def rls_task(*args: Any, **options: Any) -> Any:
     The whole context goes along with the message, sealed: user, tenant and settings. A message
     that was sent without one is not run, where django-rls-tenants ran it without a tenant.
     """
-    options.setdefault("base", _task())
+    options.setdefault("base", RLSTask)
     return shared_task(*args, **options)
 
 
-def _task() -> Any:
-    return import_module("rls_perms.contrib.celery").ContextTask
-
-
 def __getattr__(name: str) -> Any:
-    return _task() if name == "RLSTask" else refuse("contrib.celery", name)
+    return refuse("contrib.celery", name)
