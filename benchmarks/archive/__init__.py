@@ -1,0 +1,1 @@
+"""Records that guardian grants one by one, for the benchmark of object grants."""
