@@ -1,1 +1,1 @@
-granted.{object}::{type}
+{object}::{type}

@@ -1,1 +1,1 @@
-granted.{object}::text COLLATE "default"
+{object}::text COLLATE "default"

@@ -1,1 +1,1 @@
-granted.{object}::text
+{object}::text

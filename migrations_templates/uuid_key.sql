@@ -1,4 +1,4 @@
 CASE
-    WHEN granted.{object} ~ '^[0-9a-f]{{8}}-([0-9a-f]{{4}}-){{3}}[0-9a-f]{{12}}$'
-        THEN granted.{object}::uuid
+    WHEN {object} ~ '^[0-9a-f]{{8}}-([0-9a-f]{{4}}-){{3}}[0-9a-f]{{12}}$'
+        THEN {object}::uuid
 END

@@ -408,7 +408,7 @@ def indexes(connection: "BaseDatabaseWrapper", table: str) -> tuple[int, list[tu
     """
     About how many rows *table*, a quoted name, has, and the columns of each of its indexes.
 
-    None at all where there is no such table.
+    An expression in an index is its type in parentheses. None at all where there is no such table.
     """
     for rows, found in _rows(connection, queries.INDEXES, [table]):
         return int(rows), [tuple(columns) for columns in found]

@@ -18,6 +18,7 @@ from rls_perms.policies.reach import Asked, Reach
 from rls_perms.roles import Mark, RoleNames
 from rls_perms.statements import row_security as text
 from rls_perms.statements.conditions import TRUE, Reader, Text
+from rls_perms.statements.grant_forms import Granted, form_reader, is_granted
 from rls_perms.statements.grant_views import GENERIC_KINDS, Branch, view_name
 from rls_perms.statements.row_security import KeyColumn, PolicySpec, Table
 from rls_perms.targets import EVERYONE, Fixed, Group, Permission, Role, Target
@@ -147,6 +148,12 @@ class Compiler:
             self._write(text, asked.condition, asked.source, trusted=asked.trusted)
             for reader in text.readers.values():
                 found.setdefault(reader, set()).update(self._asking(asked))
+        if self.arms.object_grants:
+            chooses = form_reader(
+                self.table, {command: self._views_of(command) for command in SHOWING}
+            )
+            targets = [arm.targets for arm in self.arms.permissive if arm.granted]
+            found[chooses] = {role_of(one, self.names) for some in targets for one in some}
         return found
 
     def _asking(self, asked: Asked) -> list[str]:
@@ -232,6 +239,7 @@ class Compiler:
         _, insertable = self._floor_conditions(Command.INSERT)
         condition = text.conjunction(
             insertable,
+            text.is_inserting(self.key),
             text.is_new_row(self.key),
         )
         return self._spec("new row", Command.SELECT, self._bound(), condition, None)
@@ -259,19 +267,29 @@ class Compiler:
     def _conditions(self, arm: Arm) -> tuple[str, str]:
         term = TRUE if arm.shared else self._term()
         if arm.granted:
-            views = [view_name(self.table, arm.command, branch) for branch in BRANCHES]
-            (key,) = self.key
-            granted = text.granted_by_view(key.name, views)
-            if getattr(self.model._meta.pk, "db_collation", None):
-                # has_perm() compares texts, whatever else the column's collation has equal.
-                exactly = text.granted_by_view(key.name, views, exactly=True)
-                granted = text.conjunction(granted, exactly)
-            both = text.conjunction(term, granted)
+            both = text.conjunction(term, is_granted(self._granted(arm.command)))
             return both, both
         using, check = (
             text.conjunction(term, self._sql(one, arm)) for one in (arm.using, arm.check)
         )
         return using, check
+
+    def _granted(self, command: Command) -> Granted:
+        (key,) = self.key
+        kind = key_kind(self.model, self.connection)
+        return Granted(
+            table=self.table,
+            key=key.name,
+            command=command,
+            views=self._views_of(command),
+            exactly=bool(getattr(self.model._meta.pk, "db_collation", None)),
+            # A foreign key is looked up by its own type alone.
+            by_index=key.type == kind or key.type == "text",
+            is_text=kind == "text",
+        )
+
+    def _views_of(self, command: Command) -> tuple[str, ...]:
+        return tuple(view_name(self.table, command, branch) for branch in BRANCHES)
 
     def _sql(self, condition: Q | None, arm: Arm) -> str:
         if condition is None:

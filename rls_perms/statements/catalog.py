@@ -388,13 +388,19 @@ INDEXES = """
 SELECT relation.reltuples,
        coalesce(pg_catalog.json_agg(
            ARRAY(
-               SELECT attribute.attname::text
+               SELECT CASE
+                          WHEN index.indkey[place] = 0
+                              THEN '(' || pg_catalog.format_type(of_index.atttypid, NULL) || ')'
+                          ELSE attribute.attname::text
+                      END
                  FROM pg_catalog.generate_series(0, index.indnkeyatts - 1) AS place
-                 JOIN pg_catalog.pg_attribute AS attribute
+                 JOIN pg_catalog.pg_attribute AS of_index
+                   ON of_index.attrelid = index.indexrelid AND of_index.attnum = place + 1
+                 LEFT JOIN pg_catalog.pg_attribute AS attribute
                    ON attribute.attrelid = relation.oid AND attribute.attnum = index.indkey[place]
                 ORDER BY place
            )
-       ) FILTER (WHERE index.indisvalid AND index.indpred IS NULL AND index.indexprs IS NULL), '[]')
+       ) FILTER (WHERE index.indisvalid AND index.indpred IS NULL), '[]')
   FROM pg_catalog.pg_class AS relation
   LEFT JOIN pg_catalog.pg_index AS index ON index.indrelid = relation.oid
  WHERE relation.oid = pg_catalog.to_regclass(%s)

@@ -204,6 +204,19 @@ def is_new_row(key: Iterable[KeyColumn]) -> str:
     )
 
 
+def is_inserting(key: Sequence[KeyColumn]) -> str:
+    """
+    Whether there is a new row at all; asked once a statement, for the first row of an INSERT.
+
+    A SELECT that looks at all rows then asks nothing more of each.
+    """
+    return (
+        sql.SQL("(SELECT nullif(pg_catalog.current_setting({}, true), '') IS NOT NULL)")
+        .format(sql.Literal(key[0].setting))
+        .as_string(None)
+    )
+
+
 def holds_privilege(table: Table, privileges: Iterable[Command]) -> str:
     """Whether the asking role holds one of *privileges* on all of *table*."""
     return (
@@ -220,22 +233,6 @@ def belongs_to(role: str) -> str:
         .format(sql.Literal(role))
         .as_string(None)
     )
-
-
-def granted_by_view(key_column: str, views: Iterable[str], *, exactly: bool = False) -> str:
-    """
-    Whether a row's key is among those in *views*, an array made once a statement.
-
-    *exactly* compares texts byte by byte, for a column whose collation does not.
-    """
-    branches = sql.SQL(" UNION ALL ").join(
-        sql.SQL("SELECT object_id FROM {}").format(sql.Identifier("rls_perms", view))
-        for view in views
-    )
-    key: sql.Composable = sql.Identifier(key_column)
-    if exactly:
-        key = sql.SQL('{}::text COLLATE "C"').format(key)
-    return sql.SQL("{} = ANY (ARRAY({}))").format(key, branches).as_string(None)
 
 
 def conjunction(*conditions: str) -> str:

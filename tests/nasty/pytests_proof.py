@@ -28,7 +28,7 @@ def test_the_database_allows_what_django_allows(seed):
 LOOSENED = {
     Word: 'ALTER POLICY "object grants delete" ON "nasty Word" USING (true)',
     Parent: "CREATE OR REPLACE VIEW rls_perms.nasty_parent_change_user WITH (security_barrier) AS"
-    " SELECT NULL::bigint AS object_id WHERE false",
+    " SELECT NULL::bigint AS object_id, NULL::text AS object_text WHERE false",
     Child: 'DROP POLICY "object grants select" ON nasty_child',
 }
 

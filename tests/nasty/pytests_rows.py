@@ -36,12 +36,12 @@ def test_the_database_allows_what_has_perm_allows(seed):
 LOOSENED = {
     # Without the content type, grants on rows of other models count.
     Small: "CREATE OR REPLACE VIEW rls_perms.nasty_small_view_user WITH (security_barrier) AS"
-    " SELECT object_pk::bigint AS object_id FROM {user_grants}"
+    " SELECT object_pk::bigint AS object_id, object_pk::text AS object_text FROM {user_grants}"
     " WHERE {holder} = rls_perms.user_id() AND object_pk ~ '^[1-9][0-9]?$'",
     Word: 'DROP POLICY "object grants update" ON "nasty Word"',
     # A parent's view without the grants on its children.
     Parent: "CREATE OR REPLACE VIEW rls_perms.nasty_parent_view_user WITH (security_barrier) AS"
-    " SELECT NULL::bigint AS object_id WHERE false",
+    " SELECT NULL::bigint AS object_id, NULL::text AS object_text WHERE false",
 }
 
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.backends.postgresql import compiler as django
+from django.db.models.lookups import StartsWith
 from django.db.models.sql.constants import CURSOR, GET_ITERATOR_CHUNK_SIZE, MULTI
 
 from rls_perms import strict
-from rls_perms.backends.postgresql import passed_over
+from rls_perms.backends.postgresql import hints, passed_over
 from rls_perms.backends.postgresql.columns import readable
 from rls_perms.context import current
 from rls_perms.framework import framework_tables
@@ -114,7 +115,17 @@ class _FrameworkMixin:
             # Somebody who prints a query while this one runs does not mean this one.
             self.connection.compiling = None
         self.connection.as_login = statement.framework_alone
+        return self._hinted(statement, compiled)
+
+    def _hinted(self, statement: _Statement, compiled: Any) -> Any:
         return compiled
+
+    def compile(self, node: Any) -> Any:
+        if self.connection.compiling is not None and isinstance(node, StartsWith):
+            found = hints.starts_with(node, self, self.connection)
+            if found is not None:
+                return found
+        return super().compile(node)  # type: ignore[misc]
 
     def _begins_outside(self) -> bool:
         """Whether the statement certainly names a table that is not the framework's."""
@@ -250,6 +261,13 @@ def _executing(connection: Any, statement: _Statement | None) -> Iterator[None]:
 
 class SQLCompiler(_FrameworkMixin, django.SQLCompiler):
     """SELECT."""
+
+    def _hinted(self, statement: _Statement, compiled: Any) -> Any:
+        hint = hints.hint(statement.tables, self.query, self.connection)
+        if not hint:
+            return compiled
+        text, params = compiled
+        return f"{text} {hint}", params
 
     def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
         if not self.query.select_for_update:

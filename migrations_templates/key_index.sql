@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY {name} ON {table} ({holder}, {content_type}, ({key})) INCLUDE ({included});
