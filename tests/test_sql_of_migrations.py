@@ -62,7 +62,13 @@ PGSPOT = {
     ("PS010", "rls_perms"): "install() ends before that if the schema is not the owner's own",
     ("PS005", "(forget_new_row|new_row_.*)"): "a trigger: SET would cost each row, and every name"
     " in it is qualified",
-    ("PS002", "new_row_.*"): "CREATE OR REPLACE in a schema where nobody but the owner makes any",
+    ("PS005", "grants_of_.*"): "asked whenever a statement is planned, which SET would make slower;"
+    " every name in it is qualified",
+    ("PS009", "CASE rls_perms.grants_of_.*"): "in a policy, which PostgreSQL parses once",
+    (
+        "PS002",
+        "(new_row|grants_of)_.*",
+    ): "CREATE OR REPLACE in a schema where nobody but the owner makes any",
     ("PS015", ".*_(user|group)"): "the same, of a view",
     ("PS001", ".*"): "in a policy, a trigger's WHEN or a CHECK, which PostgreSQL parses once, when"
     " the owner makes it; Django writes operators so",
