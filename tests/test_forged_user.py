@@ -1,0 +1,62 @@
+"""What a forged user can read where contexts are not signed: docs/permissions.md says it so."""
+
+import pytest
+from django.db import connection, transaction
+from guardian.shortcuts import assign_perm
+
+from rls_perms import as_user
+from rls_perms.exceptions import PermissionDenied
+from tests import people
+from tests.office.models import Contract, Document
+
+pytestmark = pytest.mark.usefixtures("db")
+
+
+@pytest.fixture
+def victim(db):
+    acme, other = people.tenant("acme"), people.tenant("other")
+    viewers = people.group("Viewers", "office.view_document")
+    made = people.user("victim", tenant=acme, groups=[viewers])
+    for tenant, title in ((acme, "granted"), (other, "granted elsewhere")):
+        contract = people.make(Contract(tenant=tenant, title=title))
+        assign_perm("office.view_contract", made, contract)
+    people.make(Contract(tenant=acme, title="nobody's"))
+    people.make(Document(tenant=acme, title="own", owner=made))
+    people.make(Document(tenant=acme, title="by permission"))
+    people.user("attacker", tenant=acme)
+    people.sync()
+    return made
+
+
+@pytest.fixture
+def forged(victim):
+    """A transaction of the attacker's, in which SQL was injected."""
+    attacker = type(victim).objects.get(username="attacker")
+    with transaction.atomic(), as_user(attacker):
+        before = rows("SELECT title FROM office_contract UNION SELECT title FROM office_document")
+        rows(f"SELECT set_config('rls_perms.user_id', '{victim.pk}', true)")
+        yield before
+
+
+def rows(statement):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return {row[0] for row in cursor.fetchall()}
+
+
+def test_a_forged_user_reads_the_rows_granted_to_that_user_in_the_same_tenant(forged):
+    assert forged == set()
+    assert rows("SELECT title FROM office_contract") == {"granted"}
+
+
+def test_a_forged_user_reads_rows_of_policies_with_that_user_and_none_by_permission(forged):
+    assert rows("SELECT title FROM office_document") == {"own"}
+
+
+def test_a_forged_user_reads_the_keys_that_the_user_is_granted(forged):
+    assert len(rows("SELECT object_id FROM rls_perms.office_contract_view_user")) == 2
+
+
+def test_a_forged_user_does_not_read_guardians_tables(forged):
+    with pytest.raises(PermissionDenied, match="permission denied for table guardian_"):
+        rows("SELECT object_pk FROM guardian_userobjectpermission")
