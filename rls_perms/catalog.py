@@ -310,6 +310,8 @@ def closed_schemas(connection: "BaseDatabaseWrapper", names: Iterable[str]) -> t
 
 #: The name under which the functions of the schema are one definition.
 FUNCTIONS = "functions"
+#: Those of the keys for signed contexts.
+SIGNING_KEYS = "signing keys"
 #: Those of what follows the auth tables; the last says that nothing does.
 LIVE_MAP = "live map of permissions"
 LIVE = "live triggers"
@@ -319,6 +321,10 @@ NOT_LIVE = "no live triggers"
 def definitions(connection: "BaseDatabaseWrapper") -> Iterable[Definition]:
     for (functions,) in _rows(connection, queries.FUNCTIONS_INSTALLED):
         yield Definition(FUNCTIONS, functions)
+    if _rows(connection, queries.HAS_SIGNING)[0][0]:
+        for fingerprints, proves in _rows(connection, queries.SIGNING_KEYS):
+            # Without a key of its own the database proves nothing: a dump may leave it out.
+            yield Definition(SIGNING_KEYS, fingerprints if proves or not fingerprints else "none")
     if _rows(connection, queries.HAS_LIVE)[0][0]:
         yield from _live(connection)
     for name, comment in _rows(connection, queries.GRANT_VIEWS):

@@ -229,7 +229,6 @@ def test_a_wrong_item_of_a_list_is_named_by_its_place(key, given, why):
         ("TENANT_FK_FIELD", "company"),
         ("TENANT_ROLES", True),
         ("STRICT_MODE", True),
-        ("SIGNED_CONTEXT", True),
     ],
 )
 def test_a_feature_of_a_later_version_is_refused_rather_than_ignored(key, given):

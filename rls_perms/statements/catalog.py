@@ -280,6 +280,17 @@ FUNCTIONS_INSTALLED = """
 SELECT functions FROM rls_perms.installation
 """
 
+HAS_SIGNING = """
+SELECT pg_catalog.to_regclass('rls_perms.signing_key') IS NOT NULL
+"""
+
+# The keys of the application, by their fingerprints, and whether the database has its own.
+SIGNING_KEYS = """
+SELECT coalesce(pg_catalog.string_agg(fingerprint, ' ' ORDER BY position), ''),
+       EXISTS (SELECT FROM rls_perms.proof_key)
+  FROM rls_perms.signing_key
+"""
+
 HAS_LIVE = """
 SELECT pg_catalog.to_regprocedure('rls_perms.live_digest()') IS NOT NULL
 """

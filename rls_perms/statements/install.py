@@ -23,11 +23,22 @@ LOGIN_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("role_settings", ("text",)),
 )
 
+#: What it may call where contexts are signed: this, and nothing else of ours.
+SIGNED_LOGIN_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("enter", ("text",)),)
+
 #: What policies call.
 CONTEXT_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("user_id", ()),
     ("tenant_id", ()),
     ("setting", ("text",)),
+)
+
+#: What they call beside these where contexts are signed.
+PROVING_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("planned_role", ()),
+    ("proven", ()),
+    ("proven_for", ("name",)),
+    ("is_new_row", ("text", "jsonb")),
 )
 
 
@@ -64,6 +75,8 @@ class Installed:
     users: UserTables
     logins: tuple[str, ...]
     server_version: int
+    #: Whether policies see the context that a token proved, and no other.
+    signed: bool = False
 
 
 def tables() -> list[sql.Composed]:
@@ -104,17 +117,9 @@ def functions(wanted: Installed) -> list[sql.Composed]:
         template("release_column"),
         template("release_table"),
         *context_functions({"user_id": wanted.user_type, "tenant_id": wanted.tenant_type}),
-        template(
-            "user_id",
-            type=sql.SQL(wanted.user_type),
-            setting=sql.Literal(f"{wanted.guc_prefix}.user_id"),
-        ),
-        template(
-            "tenant_id",
-            type=sql.SQL(wanted.tenant_type),
-            setting=sql.Literal(f"{wanted.guc_prefix}.tenant_id"),
-        ),
-        template("setting", prefix=sql.Literal(f"{wanted.guc_prefix}.")),
+        # Signed or not, so that a policy finds what it calls whichever comes first.
+        *_signing(wanted),
+        *(_signed_context(wanted) if wanted.signed else _context(wanted)),
         put_policies_back(),
         _session_role(wanted),
         template(
@@ -147,6 +152,43 @@ def functions(wanted: Installed) -> list[sql.Composed]:
         template("forget_new_row_function"),
         # What is new is PUBLIC's to call until somebody says otherwise.
         sql.SQL("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA rls_perms FROM PUBLIC;").format(),
+    ]
+
+
+def _context(wanted: Installed) -> list[sql.Composed]:
+    return [
+        template(
+            "user_id",
+            type=sql.SQL(wanted.user_type),
+            setting=sql.Literal(f"{wanted.guc_prefix}.user_id"),
+        ),
+        template(
+            "tenant_id",
+            type=sql.SQL(wanted.tenant_type),
+            setting=sql.Literal(f"{wanted.guc_prefix}.tenant_id"),
+        ),
+        template("setting", prefix=sql.Literal(f"{wanted.guc_prefix}.")),
+    ]
+
+
+def _signed_context(wanted: Installed) -> list[sql.Composed]:
+    return [
+        template("signed_user_id", type=sql.SQL(wanted.user_type)),
+        template("signed_tenant_id", type=sql.SQL(wanted.tenant_type)),
+        template("signed_setting"),
+    ]
+
+
+def _signing(wanted: Installed) -> list[sql.Composed]:
+    return [
+        template("create_signing"),
+        template("padded"),
+        template("sealed"),
+        template("planned_role"),
+        template("proven", setting=sql.Literal(f"{wanted.guc_prefix}.proof")),
+        template("proven_for"),
+        template("is_new_row"),
+        template("enter"),
     ]
 
 

@@ -37,6 +37,7 @@ from rls_perms.statements.render import text as as_text
 from rls_perms.sync.auth import read_auth
 from rls_perms.sync.credentials import check_logins, lacks_createrole
 from rls_perms.sync.install import wanted_functions
+from rls_perms.sync.keys import wanted_keys
 from rls_perms.sync.live import auth_tables, live_definitions
 from rls_perms.sync.parameters import check_parameters
 from rls_perms.sync.tables import Survey, survey
@@ -115,12 +116,13 @@ def _plan(
         tables=tables.tables,
         logins=logins,
         settings={name: one.settings for name, one in get_settings().group_roles.items()},
-        definitions=frozenset({wanted_functions(connection), *tables.definitions}),
+        definitions=frozenset({wanted_functions(connection), wanted_keys(), *tables.definitions}),
         is_test=is_test,
         tester=role.session if is_test and not session.superuser else None,
         tester_inherits=session.inherits and not has_options,
         has_options=has_options,
         as_used=as_used and not prune,
+        signed=get_settings().signed_context,
     )
     live, not_live = live_definitions(connection, wanted, owner)
     wanted = replace(wanted, definitions=wanted.definitions | live)

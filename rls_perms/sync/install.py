@@ -108,6 +108,7 @@ def wanted_functions(connection: "BaseDatabaseWrapper") -> Definition:
         users=user_tables(connection),
         logins=logins,
         server_version=catalog.server_version(connection),
+        signed=conf.signed_context,
     )
     statements = joined(text.functions(wanted), "\n")
     fingerprint = digest(as_text(statements), 16)

@@ -26,6 +26,7 @@ from rls_perms.backends.postgresql.features import DatabaseFeatures
 from rls_perms.backends.postgresql.operations import DatabaseOperations
 from rls_perms.backends.postgresql.passed_over import keys_named
 from rls_perms.backends.postgresql.prefix import KEEP, LOGIN, Plain, Roles, Wanted
+from rls_perms.backends.postgresql.refusal import refused
 from rls_perms.backends.postgresql.schema import DatabaseSchemaEditor
 from rls_perms.backends.postgresql.transport import RoleConnection
 from rls_perms.conf import get_settings
@@ -33,6 +34,7 @@ from rls_perms.context import ClosedColumns, Entered, current
 from rls_perms.denial import Asking, denied
 from rls_perms.exceptions import NamedGroup, PermissionDenied, UnknownRole
 from rls_perms.framework import deciding_tables
+from rls_perms.signing import Signer
 from rls_perms.statements import session as text
 from rls_perms.testing import bare_login
 
@@ -62,6 +64,11 @@ class _ErrorWrapper(DatabaseErrorWrapper):
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
         if exc_type is None:
             return
+        if isinstance(exc_value, psycopg.Error):
+            signs = get_settings().signed_context
+            refusal = refused(exc_value, signs=signs)
+            if refusal is not None:
+                raise refusal.with_traceback(traceback) from exc_value
         if isinstance(exc_value, errors.InsufficientPrivilege):
             denial = self.wrapper.denial(exc_value)  # type: ignore[attr-defined]
             raise denial.with_traceback(traceback) from exc_value
@@ -117,7 +124,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
         connection.server_cursor_factory = ServerBindingServerSideCursor
-        connection.roles = self._roles() if self.is_ours else None
+        connection.roles = self._roles(connection.info.dbname) if self.is_ours else None
         return connection
 
     def init_connection_state(self) -> None:
@@ -169,17 +176,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """The role that stands in for the login in a test database."""
         return self.settings_dict.get(catalog.TEST_LOGIN)
 
-    def _roles(self) -> Roles:
+    def _roles(self, database: str) -> Roles:
+        conf = get_settings()
         return Roles(
             wanted=self._wanted,
             alias=self.alias,
-            guc_prefix=get_settings().guc_prefix,
-            has_settings=any(one.settings for one in get_settings().group_roles.values()),
+            guc_prefix=conf.guc_prefix,
+            has_settings=any(one.settings for one in conf.group_roles.values()),
             base=self._base,
             make_apart=None if self.is_test else self._make_session_role,
             ask_again=self._ask_again,
             deciding=deciding_tables(),
             follow=self._follow if self.is_test else None,
+            signer=Signer(conf, database) if conf.signed_context else None,
         )
 
     def _ask_again(self) -> None:
@@ -324,9 +333,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         context = entered.context
         info = self.connection.info
+        signer = self.connection.roles.signer
         statement = text.make_session_role(str(context.user), context.tenant)
         with psycopg.connect(info.dsn, password=info.password or None, autocommit=True) as apart:
             for attempt in range(ATTEMPTS):
+                if signer is not None:
+                    backend = apart.pgconn.backend_pid
+                    token = signer.token(context, backend=backend, make=True, parameters=False)
+                    statement = text.enter_apart(token)
                 try:
                     apart.execute(statement)
                 except psycopg.Error as error:

@@ -28,6 +28,7 @@ from rls_perms.backends.postgresql.prefix import (
 )
 from rls_perms.context import Asker, Context, Entered, Resolved
 from rls_perms.session import audit
+from rls_perms.signing import Signer
 from rls_perms.statements import session as text
 
 IDLE = pq.TransactionStatus.IDLE
@@ -101,7 +102,7 @@ class RoleConnection(psycopg.Connection[Any]):
         if not self._astray or self.pgconn.transaction_status not in (IDLE, INTRANS):
             return
         roles = self._ours
-        names = {roles.user_setting, roles.tenant_setting, *self._ever_touched}
+        names = {*roles.own_settings, *self._ever_touched}
         parameters = self._standing - names
         with self.lock:
             put_back = text.put_back(roles.base.role, sorted(names), sorted(parameters))
@@ -255,14 +256,20 @@ class RoleConnection(psycopg.Connection[Any]):
 
     def _become(self, prefix: Prefix, wanted: Entered, *, fresh: bool) -> None:
         roles = self._ours
-        known = self._answers.get(wanted) or wanted.resolved.get(roles.alias)
-        names = wanted.names(roles.tenant_setting, roles.user_setting)
+        known = self._answers.get(wanted)
+        if roles.signer is not None:
+            # A proof is of one transaction, whatever another one answered.
+            names = frozenset(roles.own_settings)
+        else:
+            known = known or wanted.resolved.get(roles.alias)
+            names = wanted.names(*roles.own_settings)
         if self._applied != roles.base:
             # A session role may not resolve another, nor may it see what it is called.
             prefix.statements.append(rendered(text.set_local_role, roles.base.role))
         if left := self._standing - names:
             prefix.statements += map(roles.clears, sorted(left))
-        prefix.statements += self._settings(wanted.context)
+        if roles.signer is None:
+            prefix.statements += self._settings(wanted.context)
         if fresh and wanted.context.asker is not Asker.ROLE:
             self._becoming = wanted
         if known is not None:
@@ -284,27 +291,47 @@ class RoleConnection(psycopg.Connection[Any]):
     def _known(self, known: Resolved) -> Iterator[bytes]:
         if known.settings:
             yield rendered(text.set_parameters, known.settings)
-        yield rendered(text.set_local, self._ours.user_setting, known.user)
+        if known.proof is not None:
+            # Not kept: there is another one for each transaction.
+            yield text.set_local(self._ours.proof_setting, known.proof).as_bytes(None)
+        else:
+            yield rendered(text.set_local, self._ours.user_setting, known.user)
         yield rendered(text.set_local_role, known.role)
 
     def _question(self, wanted: Entered, *, fresh: bool) -> bytes:
         roles, context = self._ours, wanted.context
+        if roles.signer is not None:
+            return self._signed_question(roles.signer, wanted, fresh=fresh)
         if context.asker is Asker.ROLE and context.role is not None:
             return rendered(text.become_named, context.role, roles.user_setting, roles.has_settings)
         if context.asker is Asker.SYSTEM:
             return rendered(text.become_named, "system", roles.user_setting, False)
-        # Inside a transaction an error would end it, so there the role is made at once.
-        make = not fresh or roles.make_apart is None
-        if not make:
-            self._asking = wanted
         return rendered(
             text.resolve,
             context.user,
             context.tenant,
             roles.user_setting,
-            make,
+            self._makes(wanted, fresh=fresh),
             roles.has_settings,
         )
+
+    def _signed_question(self, signer: Signer, wanted: Entered, *, fresh: bool) -> bytes:
+        roles, context = self._ours, wanted.context
+        by_name = context.asker in (Asker.ROLE, Asker.SYSTEM)
+        token = signer.token(
+            context,
+            backend=self.pgconn.backend_pid,
+            make=not by_name and self._makes(wanted, fresh=fresh),
+            parameters=roles.has_settings and context.asker is not Asker.SYSTEM,
+        )
+        return text.enter(token, roles.proof_setting, roles.has_settings).as_bytes(None)
+
+    def _makes(self, wanted: Entered, *, fresh: bool) -> bool:
+        """Whether a missing role is made at once: inside a transaction an error would end it."""
+        make = not fresh or self._ours.make_apart is None
+        if not make:
+            self._asking = wanted
+        return make
 
     def _send_prefix(self, prefix: Prefix) -> Generator[Any, Any, None]:
         if not prefix.statements:
@@ -336,7 +363,8 @@ class RoleConnection(psycopg.Connection[Any]):
         settings = tuple((name, value) for name, value, _ in found)
         if is_system == "t" and not wanted.heard:
             audit.info("system role entered: %s, without a tenant", wanted.context)
-        wanted.heard[self._ours.alias] = Resolved(role, user, settings)
+        proof = None if self._ours.signer is None else row.get_value(0, 6).decode()
+        wanted.heard[self._ours.alias] = Resolved(role, user, settings, proof)
 
     def settle(self, prefix: Prefix, results: list[Any]) -> None:
         """The prefix went through: note what is applied now."""

@@ -1,0 +1,18 @@
+-- What the database says to itself for the rest of a transaction, sealed with the key that only
+-- it has: what for and what, in which transaction and of which session.
+CREATE OR REPLACE FUNCTION rls_perms.sealed(purpose text, what text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN (
+        SELECT encode(sha256(key.outside || sha256(
+                   key.inside
+                   || timestamptz_send(transaction_timestamp())
+                   || int4send(pg_backend_pid())
+                   || convert_to(purpose || E'\n' || what, 'UTF8')
+               )), 'hex')
+          FROM rls_perms.proof_key AS key
+    );
+END
+$function$;

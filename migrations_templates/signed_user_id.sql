@@ -1,0 +1,4 @@
+-- The user that policies see: the one of the context that was proved, and NULL without one.
+CREATE OR REPLACE FUNCTION rls_perms.user_id() RETURNS {type}
+LANGUAGE sql STABLE PARALLEL RESTRICTED
+RETURN nullif(rls_perms.proven() OPERATOR(pg_catalog.->>) 'u', '')::{type};
