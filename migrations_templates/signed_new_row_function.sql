@@ -3,6 +3,7 @@
 -- inserts the key of another row is shown nothing.
 CREATE OR REPLACE FUNCTION rls_perms.{function}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     {columns}
