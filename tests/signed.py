@@ -1,4 +1,4 @@
-"""What the tests ask of a context, where it is signed (RLS_PERMS_TEST_SIGNED=1) and where it is not."""
+"""What tests ask of a context, signed (RLS_PERMS_TEST_SIGNED=1) and not."""
 
 import pytest
 

@@ -242,8 +242,8 @@ def test_every_function_with_the_owners_rights_has_a_fixed_search_path(deploymen
 
 def test_no_role_of_ours_may_call_a_function_with_the_owners_rights(deployment, ours):
     found = deployment.rows(
-        "SELECT DISTINCT proname::text FROM pg_roles, pg_proc WHERE rolname = ANY (%s) AND prosecdef"
-        " AND pronamespace = 'rls_perms'::regnamespace"
+        "SELECT DISTINCT proname::text FROM pg_roles, pg_proc"
+        " WHERE rolname = ANY (%s) AND prosecdef AND pronamespace = 'rls_perms'::regnamespace"
         " AND has_function_privilege(rolname, pg_proc.oid, 'EXECUTE')",
         ours,
     )
