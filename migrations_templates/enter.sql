@@ -61,5 +61,10 @@ BEGIN
         'u', user_id, 't', said ->> 'tenant', 'r', role, 's', said -> 'settings'
     )::text;
     proof := rls_perms.sealed('proof', body) || body;
+    IF proof IS NULL THEN
+        RAISE EXCEPTION 'the database has no key of its own to prove a context with'
+            USING ERRCODE = 'RP027',
+                  HINT = 'A dump may leave it out. Run sync_pg_roles, which makes another.';
+    END IF;
 END
 $function$;

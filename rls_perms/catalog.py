@@ -378,6 +378,18 @@ def closed_parameters(
     return [(name, login) for name, login in _rows(connection, queries.CLOSED_PARAMETERS, given)]
 
 
+def kept_parameters(
+    connection: "BaseDatabaseWrapper", logins: Iterable[str]
+) -> list[tuple[str, str, str, str]]:
+    """
+    What ALTER ROLE .. SET left for new connections: login, database, name, value.
+
+    The database is "" where it is for all of them.
+    """
+    rows = _rows(connection, queries.KEPT_PARAMETERS, {"logins": list(logins)})
+    return [(login, database, name, value) for login, database, name, value in rows]
+
+
 def current_schema(connection: "BaseDatabaseWrapper") -> str:
     """Where new tables are made."""
     return str(_rows(connection, queries.CURRENT_SCHEMA)[0][0])

@@ -158,9 +158,11 @@ INJECTED = {
     "`SET ROLE` to a role that sees more": f"SET ROLE <prefix>_manager; {ALL}",
     "`SET ROLE` to the system role": f"SET ROLE <prefix>_system; {ALL}",
     "`SET SESSION AUTHORIZATION`": f"SET SESSION AUTHORIZATION <prefix>_system; {ALL}",
-    "`set_config('role', ..)` in a `SELECT`, and `query_to_xml` in the same": (
-        "SELECT query_to_xml('SELECT title FROM office_document', true, true, '')"
-        " FROM (SELECT set_config('role', '<prefix>_manager', true) OFFSET 0) AS become"
+    "`set_config('role', ..)`, and a query in a text (`ts_stat`, `query_to_xml`) of the same": (
+        f"SELECT replace(word, 'secret', '{SECRET}')"
+        " FROM (SELECT set_config('role', '<prefix>_manager', true) OFFSET 0) AS become (role)"
+        " CROSS JOIN LATERAL ts_stat('SELECT to_tsvector(''simple'', title) FROM office_document'"
+        " || left(become.role, 0)) AS found"
     ),
     "a statement planned as another role, which is left before it runs": (
         "SET LOCAL ROLE <prefix>_manager; SELECT title"
@@ -205,7 +207,9 @@ INJECTED = {
     "inserting the key of another row, and reading it": (
         "WITH made AS (INSERT INTO office_document (id, tenant_id, title, is_public, closed)"
         " OVERRIDING SYSTEM VALUE VALUES (<hidden>, <acme>, '', false, false)"
-        " ON CONFLICT DO NOTHING) SELECT title FROM office_document WHERE id = <hidden>"
+        " ON CONFLICT DO NOTHING RETURNING 1)"
+        " SELECT (SELECT title FROM office_document WHERE id = <hidden> AND made.rows >= 0)"
+        " FROM (SELECT count(*) AS rows FROM made) AS made"
     ),
     "the trigger of new rows on a table of one's own": (
         "CREATE TEMP TABLE mine (id bigint); CREATE TRIGGER t BEFORE INSERT ON mine FOR EACH ROW"
@@ -239,7 +243,7 @@ AT_SIGNATURES = {
         "SELECT set_config('rls_perms.proof', replace(current_setting('rls_perms.proof'),"
         f" '\"<acme>\"', '\"<bolt>\"'), true); {ALL}"
     ),
-    "one's own proof in the next transaction": (
+    "one's own proof in the next transaction of the message: no more than oneself": (
         "SELECT set_config('rls_perms.proof', current_setting('rls_perms.proof'), false); COMMIT;"
         f" SET ROLE <prefix>_clerk; {ALL}"
     ),

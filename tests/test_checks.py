@@ -71,9 +71,11 @@ def test_every_check_is_found_by_its_file():
         "e003",
         "e004",
         "e005",
+        "e030",
         "w001",
         "w002",
         "w008",
+        "w030",
     ]
 
 

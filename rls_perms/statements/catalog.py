@@ -405,3 +405,17 @@ SELECT relation.reltuples,
  WHERE relation.oid = pg_catalog.to_regclass(%s)
  GROUP BY relation.reltuples
 """
+
+# What connections of these logins to this database begin with.
+KEPT_PARAMETERS = """
+SELECT login.rolname::text, coalesce(database.datname::text, ''),
+       pg_catalog.split_part(one.setting, '=', 1),
+       pg_catalog.substr(one.setting, pg_catalog.strpos(one.setting, '=') + 1)
+  FROM pg_catalog.pg_db_role_setting AS kept
+  JOIN pg_catalog.pg_roles AS login ON login.oid = kept.setrole
+  LEFT JOIN pg_catalog.pg_database AS database ON database.oid = kept.setdatabase
+ CROSS JOIN LATERAL pg_catalog.unnest(kept.setconfig) AS one (setting)
+ WHERE login.rolname = ANY (%(logins)s)
+   AND (database.oid IS NULL OR database.datname = pg_catalog.current_database())
+ ORDER BY 1, 2, 3
+"""

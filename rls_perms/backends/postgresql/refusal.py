@@ -6,8 +6,9 @@ from psycopg import errors
 from rls_perms.exceptions import ContextRefused
 
 #: Nothing proves the context, what proves it does not hold, or is for another role; the token is
-#: signed with no known key, expired, for another database, for another backend.
-REFUSALS = ("RP020", "RP021", "RP022", "RP023", "RP024", "RP025", "RP026")
+#: signed with no known key, expired, for another database, for another backend; nothing to prove
+#: it with.
+REFUSALS = ("RP020", "RP021", "RP022", "RP023", "RP024", "RP025", "RP026", "RP027")
 
 _UNSIGNED = (
     "This application enters contexts without a signature, and the database takes signed ones "
