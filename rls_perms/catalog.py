@@ -206,12 +206,15 @@ def actual_state(
     logins: Collection[str],
     tables: Collection[Table],
     schemas: Collection[str],
+    *,
+    signed: bool = False,
 ) -> State:
     """
     Roles of ours, and everything that they hold in this database.
 
     The logins and PUBLIC are not ours: of theirs, only what they hold on *tables*, in our
-    own schema, and the USAGE of *schemas*, which are closed to PUBLIC.
+    own schema, and the USAGE of *schemas*, which are closed to PUBLIC. Where contexts are
+    *signed*, also what lets PUBLIC make anything: a view shows what its owner may see.
     """
     known = roles(connection, installed, logins)
     ours = {role.name for role in known.roles}
@@ -224,6 +227,11 @@ def actual_state(
             return True
         if grant.role not in others:
             return False
+        makes = grant.privilege in (Privilege.CREATE, Privilege.TEMPORARY)
+        if signed and makes and grant.role == PUBLIC:
+            return True
+        if target.kind is ObjectKind.DATABASE:
+            return False
         if target.kind is ObjectKind.SCHEMA:
             usage = grant.privilege is Privilege.USAGE and grant.role != PUBLIC
             return target.name == SCHEMA or (usage and target.name in schemas)
@@ -232,7 +240,7 @@ def actual_state(
     return replace(
         known,
         memberships=frozenset(_memberships(connection, ours, logins)),
-        grants=frozenset(grant for grant in _grants(connection) if counts(grant)),
+        grants=frozenset(grant for grant in _grants(connection, signed) if counts(grant)),
         definitions=frozenset({*definitions(connection), *following(connection)}),
         entries=frozenset(Entry(*row) for row in _rows(connection, queries.ENTRIES)),
         settings=frozenset(RoleSetting(*row) for row in _rows(connection, queries.ROLE_SETTINGS)),
@@ -438,7 +446,17 @@ def _memberships(
         yield Membership(role, member, inherit, set_role, admin, grantor)
 
 
-def _grants(connection: "BaseDatabaseWrapper") -> Iterable[Grant]:
+def makers(connection: "BaseDatabaseWrapper", roles: Iterable[str]) -> list[str]:
+    """What takes from *roles*, and from PUBLIC, what lets them have views, if others have to."""
+    return [statement for (statement,) in _rows(connection, queries.MAKERS, {"roles": [*roles]})]
+
+
+def _grants(connection: "BaseDatabaseWrapper", databases: bool = False) -> Iterable[Grant]:
+    for name, role, privilege, *rest in (
+        _rows(connection, queries.DATABASE_GRANTS) if databases else ()
+    ):
+        target = DatabaseObject(ObjectKind.DATABASE, "", name)
+        yield Grant(role, target, Privilege(privilege), "", *rest)
     for kind, schema, name, role, privilege, *rest in _rows(connection, queries.RELATION_GRANTS):
         target = DatabaseObject(ObjectKind(kind), schema, name)
         yield Grant(role, target, Privilege(privilege), *rest)

@@ -50,6 +50,7 @@ class Scene:
         people.make(Ticket(tenant=self.acme, title="her own"))
         people.make(Ticket(tenant=self.bolt, title=SECRET))
         self.hidden = people.make(Document(tenant=self.acme, title=SECRET))
+        people.make(Document(tenant=self.acme, title=SECRET))
         people.make(Document(tenant=self.bolt, title=SECRET, owner=self.victim))
         sync_pg_roles()
 
@@ -155,6 +156,10 @@ INJECTED = {
     "`RESET ROLE`, then tables of Django's framework": (
         f"RESET ROLE; SELECT replace(username, 'victim', '{SECRET}'), password FROM office_user"
     ),
+    "`RESET ROLE`, then making oneself a superuser in them": (
+        "RESET ROLE; UPDATE office_user SET is_superuser = true WHERE id = <mallory>"
+        f" RETURNING '{SECRET}'"
+    ),
     "`SET ROLE` to a role that sees more": f"SET ROLE <prefix>_manager; {ALL}",
     "`SET ROLE` to the system role": f"SET ROLE <prefix>_system; {ALL}",
     "`SET SESSION AUTHORIZATION`": f"SET SESSION AUTHORIZATION <prefix>_system; {ALL}",
@@ -176,6 +181,16 @@ INJECTED = {
     "a cursor declared as another role, read as one's own": (
         "SET LOCAL ROLE <prefix>_manager; DECLARE c CURSOR FOR SELECT title FROM office_document;"
         " SET LOCAL ROLE <prefix>_clerk; FETCH ALL FROM c"
+    ),
+    "a temporary view of another role, read as one's own": (
+        "SET LOCAL ROLE <prefix>_manager;"
+        " CREATE TEMP VIEW v AS SELECT title FROM office_document; GRANT SELECT ON v TO PUBLIC;"
+        " SET LOCAL ROLE <prefix>_clerk; SELECT title FROM v"
+    ),
+    "a function of another role, with its rights": (
+        "SET LOCAL ROLE <prefix>_manager; CREATE FUNCTION pg_temp.f() RETURNS SETOF text"
+        " LANGUAGE sql SECURITY DEFINER AS 'SELECT title::text FROM office_document';"
+        " SET LOCAL ROLE <prefix>_clerk; SELECT pg_temp.f()"
     ),
     "`SET` of the tenant": f"SET rls_perms.tenant_id = '<bolt>'; {ALL}",
     "`SET` of the user": (
@@ -324,7 +339,41 @@ def a_role_that_persists(scene):
         scene.deployment.rows(f"ALTER ROLE {web} RESET role")
 
 
+def a_savepoint_of_another_context(scene):
+    """Whoever wrote the view ran something as the manager before, and then an atomic block."""
+    with transaction.atomic():
+        with as_user(scene.manager):
+            Document.objects.count()
+            savepoint = transaction.savepoint()
+        found = scene.outcome(in_the_middle, scene, f"ROLLBACK TO SAVEPOINT {savepoint}; {ALL}")
+        transaction.set_rollback(True)
+    return found
+
+
+def a_cursor_of_another_context(scene):
+    """The view goes through the manager's rows, and asks for Mallory between them."""
+    with transaction.atomic():
+        with as_user(scene.manager), connection.chunked_cursor() as rows:
+            rows.execute("SELECT title FROM office_document")
+            rows.fetchone()
+            fetch = f'FETCH ALL FROM "{rows.cursor.name}"'
+            found = scene.outcome(in_the_middle, scene, fetch)
+        transaction.set_rollback(True)
+    return found
+
+
+def in_the_middle(scene, sql):
+    """What Mallory is shown in a transaction that is open already."""
+    with as_user(scene.mallory), connection.cursor() as cursor:
+        cursor.execute(sql)
+        return rows_of(cursor)
+
+
 BY_HAND = {
+    "back to a savepoint that another context made in this transaction": (
+        a_savepoint_of_another_context
+    ),
+    "an open cursor of another context in this transaction": a_cursor_of_another_context,
     "`ALTER ROLE` login `SET role`, for connections to come": a_role_that_persists,
 }
 BY_HAND_AT_SIGNATURES = {

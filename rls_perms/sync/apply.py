@@ -13,6 +13,7 @@ from rls_perms import catalog
 from rls_perms.conf import get_settings
 from rls_perms.desired import Wanted, desired_state
 from rls_perms.exceptions import PlanError, WrongCredentials
+from rls_perms.keywords import RoleKind
 from rls_perms.limits import MANY, MANY_BEFORE_16, check_limits
 from rls_perms.plan import (
     NOTHING,
@@ -30,6 +31,7 @@ from rls_perms.plan import (
     diff,
 )
 from rls_perms.policies.constraint import role_names
+from rls_perms.state import State
 from rls_perms.statements.changes import MEMBERSHIP_OPTIONS, statement
 from rls_perms.statements.install import LOCK
 from rls_perms.statements.live import PATIENCE, SHORT_PATIENCE, lock_tables
@@ -105,8 +107,15 @@ def _plan(
     version = catalog.server_version(connection)
     has_options = version >= MEMBERSHIP_OPTIONS
     actual = catalog.actual_state(
-        connection, installed, logins, tables.tables.managed(), tables.tables.schemas
+        connection,
+        installed,
+        logins,
+        tables.tables.managed(),
+        tables.tables.schemas,
+        signed=get_settings().signed_context,
     )
+    if get_settings().signed_context:
+        _refuse_makers(connection, actual)
     kept = frozenset(one for one in actual.definitions if one.name not in tables.emptied)
     actual = replace(actual, definitions=kept | tables.made)
     auth = read_auth(connection)
@@ -143,6 +152,23 @@ def _plan(
     done = Plan(tuple(change for change in found if change not in left))
     warnings = [*_warnings(wanted, tables), *not_live, *crowded, *left.values()]
     return Outcome(done, tuple(warnings), Plan(tuple(left)))
+
+
+def _refuse_makers(connection: "BaseDatabaseWrapper", actual: State) -> None:
+    """
+    Raise PlanError if a session may have a view that the owner cannot do anything about.
+
+    PostgreSQL applies the policies of a view's owner, whoever reads it: one that an attacker
+    makes as another role would show them that role's rows.
+    """
+    sessions = (one.name for one in actual.roles if one.mark.kind is not RoleKind.OWNER)
+    makers = catalog.makers(connection, sorted(sessions))
+    if makers:
+        raise PlanError(
+            "RLS_PERMS['SIGNED_CONTEXT'] holds only where nobody but the owner makes views, which "
+            "show the rows of whoever made them. Let a superuser run:\n  "
+            + "\n  ".join(f"{one};" for one in makers)
+        )
 
 
 def sync(

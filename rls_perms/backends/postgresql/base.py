@@ -100,6 +100,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.running: Any = None
         #: Whether what is being run keeps what is applied: savepoints and the like.
         self._as_applied = False
+        #: Whether what is being run belongs to nobody: the making of a savepoint.
+        self._as_nobody = False
         #: Whether what is being run is none of the project's: no test counts it.
         self._unseen = False
         #: Whether roles had to follow the auth tables since tests began.
@@ -210,7 +212,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return LOGIN if login is None else Plain(login)
 
     def _wanted(self) -> Wanted:
-        if self._unseen:
+        if self._unseen or self._as_nobody:
             return self._base
         if self._as_applied:
             return KEEP
@@ -314,8 +316,22 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self._followed and self._begins_test:
             # What setUpTestData made gets its roles once for the class, not in each test anew.
             self._follow()
-        with self._keeping_role():
+        with self._leaving_role() if get_settings().signed_context else self._keeping_role():
             super()._savepoint(sid)  # type: ignore[misc]
+
+    @contextmanager
+    def _leaving_role(self) -> Iterator[None]:
+        """
+        Leave the context for a moment, in the same message as what is run.
+
+        ROLLBACK TO brings back what was applied when a savepoint was made: SQL that was
+        injected later, for somebody else, must find nobody's proof there.
+        """
+        before, self._as_nobody = self._as_nobody, True
+        try:
+            yield
+        finally:
+            self._as_nobody = before
 
     def _savepoint_rollback(self, sid: str) -> None:
         with self._keeping_role():
