@@ -11,14 +11,16 @@ DECLARE
     body text := substr(token, 65);
     said jsonb;
     late numeric;
+    key record;
+    signed boolean := false;
 BEGIN
-    IF NOT EXISTS (
-        SELECT
-          FROM rls_perms.signing_key AS key
-         WHERE sha256(convert_to(left(token, 64), 'UTF8')) = sha256(convert_to(encode(sha256(
-                   key.outside || sha256(key.inside || convert_to(body, 'UTF8'))
-               ), 'hex'), 'UTF8'))
-    ) THEN
+    FOR key IN SELECT inside, outside FROM rls_perms.signing_key ORDER BY position LOOP
+        signed := signed OR sha256(convert_to(left(token, 64), 'UTF8')) = sha256(convert_to(
+            encode(sha256(key.outside || sha256(key.inside || convert_to(body, 'UTF8'))), 'hex'),
+            'UTF8'
+        ));
+    END LOOP;
+    IF signed IS NOT TRUE THEN
         RAISE EXCEPTION 'the context is not signed with a key that this database knows'
             USING ERRCODE = 'RP023',
                   HINT = 'Run sync_pg_roles with the settings of the application: it writes the keys.';
@@ -43,7 +45,11 @@ BEGIN
                   HINT = 'Through a pooler, such as PgBouncer, set RLS_PERMS[''SIGNED_TO_BACKEND''] to False.';
     END IF;
     all_tenants := false;
-    IF said ->> 'asker' IN ('role', 'system') THEN
+    IF said ->> 'known' IS NOT NULL THEN
+        -- What an earlier transaction of the same context was answered.
+        role := said -> 'known' ->> 'role';
+        user_id := said -> 'known' ->> 'user';
+    ELSIF said ->> 'asker' IN ('role', 'system') THEN
         role := rls_perms.named_role(said ->> 'role');
         user_id := '';
     ELSIF (said ->> 'make')::boolean THEN

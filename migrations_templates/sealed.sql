@@ -4,15 +4,16 @@ CREATE OR REPLACE FUNCTION rls_perms.sealed(purpose text, what text) RETURNS tex
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    inside bytea;
+    outside bytea;
 BEGIN
-    RETURN (
-        SELECT encode(sha256(key.outside || sha256(
-                   key.inside
-                   || timestamptz_send(transaction_timestamp())
-                   || int4send(pg_backend_pid())
-                   || convert_to(purpose || E'\n' || what, 'UTF8')
-               )), 'hex')
-          FROM rls_perms.proof_key AS key
-    );
+    SELECT key.inside, key.outside INTO inside, outside FROM rls_perms.proof_key AS key;
+    RETURN encode(sha256(outside || sha256(
+        inside
+        || timestamptz_send(transaction_timestamp())
+        || int4send(pg_backend_pid())
+        || convert_to(purpose || E'\n' || what, 'UTF8')
+    )), 'hex');
 END
 $function$;

@@ -11,7 +11,7 @@ from django.conf import settings as django_settings
 from django.utils.encoding import force_bytes
 
 from rls_perms.conf import Settings
-from rls_perms.context import Asker, Context
+from rls_perms.context import Asker, Context, Resolved
 
 #: Of a block of SHA-256, to which HMAC pads a key: RFC 2104.
 _BLOCK = 64
@@ -75,13 +75,22 @@ class Signer:
     conf: Settings
     database: str
 
-    def token(self, context: Context, *, backend: int, make: bool, parameters: bool) -> str:
+    def token(
+        self,
+        context: Context,
+        *,
+        backend: int,
+        make: bool = False,
+        parameters: bool = False,
+        known: Resolved | None = None,
+    ) -> str:
         """
         The token that enters *context*: a signature in hexadecimal digits, and what it signs.
 
         That is one JSON text, signed as it stands: nothing in it can be taken for something
         else. *backend* is the process of the connection; *make* lets a missing role be made;
-        with *parameters*, those that go along with the role are answered.
+        with *parameters*, those that go along with the role are answered. *known* is what the
+        database answered for the context before, and need not find out again.
         """
         start = len(self.conf.guc_prefix) + 1
         body = json.dumps(
@@ -94,6 +103,7 @@ class Signer:
                 "expires": round(time.time() + self.conf.signed_seconds, 3),
                 "database": self.database,
                 "backend": backend if self.conf.signed_to_backend else None,
+                "known": known and {"role": known.role, "user": known.user},
                 "make": make,
                 "parameters": parameters,
             },

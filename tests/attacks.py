@@ -111,7 +111,7 @@ class Scene:
         database = changed.pop("database", self.deployment.name)
         context = Context(asker=Asker.USER, user=str(user.pk), tenant=str(user.tenant_id))
         signer = signing.Signer(made, database)
-        return signer.token(context, backend=backend, make=False, parameters=False)
+        return signer.token(context, backend=backend)
 
     def proof(self, user):
         """The proof of a request of *user* that has ended."""

@@ -355,7 +355,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             for attempt in range(ATTEMPTS):
                 if signer is not None:
                     backend = apart.pgconn.backend_pid
-                    token = signer.token(context, backend=backend, make=True, parameters=False)
+                    token = signer.token(context, backend=backend, make=True)
                     statement = text.enter_apart(token)
                 try:
                     apart.execute(statement)

@@ -256,12 +256,13 @@ class RoleConnection(psycopg.Connection[Any]):
 
     def _become(self, prefix: Prefix, wanted: Entered, *, fresh: bool) -> None:
         roles = self._ours
+        before = wanted.resolved.get(roles.alias)
         known = self._answers.get(wanted)
         if roles.signer is not None:
             # A proof is of one transaction, whatever another one answered.
             names = frozenset(roles.own_settings)
         else:
-            known = known or wanted.resolved.get(roles.alias)
+            known = known or before
             names = wanted.names(*roles.own_settings)
         if self._applied != roles.base:
             # A session role may not resolve another, nor may it see what it is called.
@@ -276,6 +277,8 @@ class RoleConnection(psycopg.Connection[Any]):
             prefix.statements += self._known(known)
             names |= known.names
         else:
+            if before is not None and before.settings:
+                prefix.statements.append(rendered(text.set_parameters, before.settings))
             prefix.answer = len(prefix.statements)
             prefix.statements.append(self._question(wanted, fresh=fresh))
         prefix.standing = names
@@ -317,12 +320,14 @@ class RoleConnection(psycopg.Connection[Any]):
 
     def _signed_question(self, signer: Signer, wanted: Entered, *, fresh: bool) -> bytes:
         roles, context = self._ours, wanted.context
-        by_name = context.asker in (Asker.ROLE, Asker.SYSTEM)
+        known = wanted.resolved.get(roles.alias)
+        by_name = known is not None or context.asker in (Asker.ROLE, Asker.SYSTEM)
         token = signer.token(
             context,
             backend=self.pgconn.backend_pid,
             make=not by_name and self._makes(wanted, fresh=fresh),
-            parameters=roles.has_settings and context.asker is not Asker.SYSTEM,
+            parameters=roles.has_settings and known is None and context.asker is not Asker.SYSTEM,
+            known=known,
         )
         return text.enter(token, roles.proof_setting, roles.has_settings).as_bytes(None)
 
@@ -363,7 +368,11 @@ class RoleConnection(psycopg.Connection[Any]):
         settings = tuple((name, value) for name, value, _ in found)
         if is_system == "t" and not wanted.heard:
             audit.info("system role entered: %s, without a tenant", wanted.context)
-        proof = None if self._ours.signer is None else row.get_value(0, 6).decode()
+        proof = None
+        if self._ours.signer is not None:
+            proof = row.get_value(0, 6).decode()
+            if before := wanted.resolved.get(self._ours.alias):
+                settings = before.settings
         wanted.heard[self._ours.alias] = Resolved(role, user, settings, proof)
 
     def settle(self, prefix: Prefix, results: list[Any]) -> None:
