@@ -50,8 +50,14 @@ BEGIN
         role := said -> 'known' ->> 'role';
         user_id := said -> 'known' ->> 'user';
     ELSIF said ->> 'asker' IN ('role', 'system') THEN
-        role := rls_perms.named_role(said ->> 'role');
         user_id := '';
+        IF (said ->> 'in_tenant')::boolean IS NOT TRUE THEN
+            role := rls_perms.named_role(said ->> 'role');
+        ELSIF (said ->> 'make')::boolean THEN
+            role := rls_perms.make_named_role(said ->> 'role', said ->> 'tenant');
+        ELSE
+            role := rls_perms.named_role_in_tenant(said ->> 'role', said ->> 'tenant');
+        END IF;
     ELSIF (said ->> 'make')::boolean THEN
         SELECT found.role, found.user_id, found.all_tenants INTO role, user_id, all_tenants
           FROM rls_perms.make_session_role(said ->> 'user', said ->> 'tenant') AS found;

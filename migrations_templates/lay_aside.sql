@@ -76,6 +76,23 @@ BEGIN
     LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', policy.tgname, policy.target);
     END LOOP;
+    -- Keys that the change makes PostgreSQL check anew are checked as the owner, who would see no
+    -- row to refer to.
+    FOR policy IN
+        SELECT DISTINCT aside.target, pg_get_userbyid(relowner) AS owner
+          FROM rls_perms.laid_aside AS aside
+          JOIN pg_class ON pg_class.oid = aside.target
+         WHERE NOT EXISTS (
+                   SELECT FROM pg_policy
+                    WHERE polrelid = aside.target AND polname = 'rls_perms altering'
+               )
+    LOOP
+        EXECUTE format(
+            'CREATE POLICY "rls_perms altering" ON %s FOR SELECT TO %I USING (true)',
+            policy.target,
+            policy.owner
+        );
+    END LOOP;
     FOR reader IN
         SELECT signature FROM rls_perms.laid_aside_reader
          WHERE to_regprocedure(signature) IS NOT NULL

@@ -16,5 +16,13 @@ BEGIN
     LOOP
         PERFORM rls_perms.live_follow('group', changed);
     END LOOP;
+    FOR changed IN
+        {tenants}
+        UNION
+        SELECT replace(replace(substr(key, 2), '%2C', ','), '%25', '%')
+          FROM rls_perms.role_map WHERE kind = 'part' AND key LIKE 't%'
+    LOOP
+        PERFORM rls_perms.live_follow('tenant', changed);
+    END LOOP;
 END
 $function$;

@@ -10,6 +10,7 @@ BEGIN
             CASE kind
                 WHEN 'group' THEN PERFORM rls_perms.live_group(changed);
                 WHEN 'permission' THEN PERFORM rls_perms.live_permission(changed);
+                WHEN 'tenant' THEN PERFORM rls_perms.live_tenant(changed);
             END CASE;
             RETURN;
         EXCEPTION

@@ -12,6 +12,10 @@ DECLARE
 BEGIN
     RAISE WARNING '% may not change roles, so % % is not followed in full', current_user, kind, changed
         USING HINT = 'Give it CREATEROLE, and run sync_pg_roles.';
+    IF kind = 'tenant' THEN
+        -- What is made later stands for it then; of one that is gone there are no rows.
+        RETURN;
+    END IF;
     IF kind = 'group' THEN
         part := 'g' || changed;
         stands := (SELECT map.role FROM rls_perms.role_map AS map WHERE map.kind = 'part' AND map.key = part);

@@ -6,13 +6,7 @@ CREATE OR REPLACE FUNCTION rls_perms.make_session_role(
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    found_key text;
-    parts text[];
-    part text;
-    login text;
-    short text;
-    mark text;
+#variable_conflict use_variable
 BEGIN
     FOR attempt IN 1..2 LOOP
         BEGIN
@@ -33,43 +27,8 @@ BEGIN
     END LOOP;
     user_id := asker;
     all_tenants := false;
-    SELECT string_agg(held.key, ',' ORDER BY held.key), array_agg(held.role) INTO found_key, parts
+    SELECT rls_perms.make_combination(string_agg(held.key, ',' ORDER BY held.key), asker) INTO role
       FROM rls_perms.role_map AS held
      WHERE held.kind = 'part' AND held.key IN ({held_parts});
-    FOREACH login IN ARRAY {logins}::text[] LOOP
-        IF (SELECT count(*) FROM pg_auth_members WHERE member = quote_ident(login)::regrole) >= {most} THEN
-            RAISE EXCEPTION
-                'user % needs a session role that nobody had yet, and % is a member of % roles already',
-                asker, login, {most}
-                USING ERRCODE = 'RP005', HINT = {advice};
-        END IF;
-    END LOOP;
-    mark := {mark} || to_json(found_key) || '}}';
-    -- One that stood for the same before and lost everything since: it keeps its name.
-    SELECT rolname INTO role
-      FROM pg_roles AS idle
-     WHERE starts_with(rolname, {prefix} || '_')
-       AND shobj_description(oid, 'pg_authid') = mark
-       AND NOT EXISTS (SELECT FROM pg_auth_members WHERE member = idle.oid)
-     ORDER BY rolname COLLATE "C"
-     LIMIT 1;
-    IF role IS NULL THEN
-        SELECT string_agg(substr(name, length({prefix}) + 2), '_' ORDER BY name COLLATE "C") INTO short
-          FROM unnest(parts) AS name;
-        role := {prefix} || '_' || short;
-        IF octet_length(role) > 63 OR EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
-            role := left({prefix} || '_' || regexp_replace(short, '[^a-z0-9_]', '', 'g'), 54)
-                || '_' || left(encode(sha256(convert_to({prefix} || ' ' || found_key, 'UTF8')), 'hex'), 8);
-        END IF;
-        EXECUTE format('CREATE ROLE %I NOLOGIN', role);
-        EXECUTE format('COMMENT ON ROLE %I IS %L', role, mark);
-    END IF;
-    FOREACH part IN ARRAY parts || {everyone}::text LOOP
-        EXECUTE format('GRANT %I TO %I {part_options}', part, role);
-    END LOOP;
-    FOREACH login IN ARRAY {logins}::text[] LOOP
-        EXECUTE format('GRANT %I TO %I {login_options}', role, login);
-    END LOOP;
-    INSERT INTO rls_perms.role_map (kind, key, role) VALUES ('session', found_key, role);
 END
 $function$;

@@ -54,6 +54,11 @@ BEGIN
             );
         END IF;
     END LOOP;
+    FOR policy IN
+        SELECT DISTINCT target FROM rls_perms.laid_aside
+    LOOP
+        EXECUTE format('DROP POLICY IF EXISTS "rls_perms altering" ON %s', policy.target);
+    END LOOP;
     DELETE FROM rls_perms.laid_aside;
 END
 $function$;

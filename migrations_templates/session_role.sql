@@ -7,6 +7,7 @@ CREATE OR REPLACE FUNCTION rls_perms.session_role(
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 DECLARE
     active boolean;
     superuser boolean;

@@ -1,7 +1,7 @@
 """Django's permission framework, enforced by PostgreSQL: roles, row security, object grants."""
 
 from rls_perms.context import Context, current_context
-from rls_perms.exceptions import NoContext, PermissionDenied
+from rls_perms.exceptions import InvalidContext, NoContext, PermissionDenied
 from rls_perms.expressions import CurrentTenant, CurrentUser, Exists, Setting
 from rls_perms.keywords import Command
 from rls_perms.loud import loud_denials
@@ -12,9 +12,11 @@ from rls_perms.policies import (
     OwnerPolicy,
     Policy,
     RowSecurity,
+    SameTenant,
     protect,
 )
-from rls_perms.session import as_role, as_system, as_tenant, as_user
+from rls_perms.sealing import seal, unseal
+from rls_perms.session import as_context, as_role, as_system, as_tenant, as_user, in_context
 from rls_perms.targets import ANONYMOUS, EVERYONE, SYSTEM, Group, Permission, Role
 
 __version__ = "0.1.0"
@@ -39,6 +41,7 @@ __all__ = [
     "CurrentUser",
     "Exists",
     "Group",
+    "InvalidContext",
     "NoContext",
     "ObjectPermissions",
     "OwnerPolicy",
@@ -48,12 +51,17 @@ __all__ = [
     "RemoveRowSecurity",
     "Role",
     "RowSecurity",
+    "SameTenant",
     "Setting",
+    "as_context",
     "as_role",
     "as_system",
     "as_tenant",
     "as_user",
     "current_context",
+    "in_context",
     "loud_denials",
     "protect",
+    "seal",
+    "unseal",
 ]

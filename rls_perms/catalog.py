@@ -78,9 +78,10 @@ def check_credentials(connection: "BaseDatabaseWrapper") -> CurrentRole:
     """
     conf = get_settings()
     role = current_role(connection)
+    owner = conf.owner_of(connection.alias)
     hint = (
-        f"Use the owner's credentials: --database {conf.owner_database}, an alias with the "
-        "owner's USER and the same NAME, or the same settings with the owner's USER and PASSWORD."
+        f"Use the owner's credentials: --database {owner}, an alias with the owner's USER and "
+        "the same NAME, or the same settings with the owner's USER and PASSWORD."
     )
     if role.installed_by is not None and role.installed_by != role.name and not role.superuser:
         raise WrongCredentials(
@@ -92,13 +93,25 @@ def check_credentials(connection: "BaseDatabaseWrapper") -> CurrentRole:
             f"{role.name!r} may not create schemas in {role.database!r}, so it is not the owner "
             f"of this database. {hint}"
         )
-    if role.name in conf.login_roles and not connection.settings_dict.get(TEST_DATABASE):
+    is_test = connection.settings_dict.get(TEST_DATABASE)
+    if role.name in conf.logins_of(connection.alias) and not is_test:
         raise WrongCredentials(
             f"{role.name!r} is one of RLS_PERMS['LOGIN_ROLES'], which may not own tables: row "
             f"security does not hold against an owner. {hint} If {role.name!r} is the owner, "
             "name the web process's login in RLS_PERMS['LOGIN_ROLES']."
         )
     return role
+
+
+def is_standby(connection: "BaseDatabaseWrapper") -> bool:
+    """Whether the server follows a primary, from which all that is in it comes."""
+    return bool(_rows(connection, queries.IS_STANDBY)[0][0])
+
+
+def is_pooled(connection: "BaseDatabaseWrapper") -> bool:
+    """Whether a pooler is in between: it answers for PostgreSQL with a process of its own."""
+    backend = _rows(connection, queries.BACKEND)[0][0]
+    return bool(connection.connection.info.backend_pid != backend)
 
 
 def server_version(connection: "BaseDatabaseWrapper") -> int:

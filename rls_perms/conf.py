@@ -19,15 +19,6 @@ from django.utils.module_loading import import_string
 
 from rls_perms.exceptions import ConfigurationError
 
-# Keys whose feature comes in a later release. Their defaults are accepted; anything else
-# would promise what is not there. Take a key out when its feature arrives.
-NOT_YET = (
-    "MEMBERSHIP_MODEL",
-    "TENANT_FK_FIELD",
-    "TENANT_ROLES",
-    "STRICT_MODE",
-)
-
 FRAMEWORK_APPS = ("auth", "contenttypes", "sessions", "admin", "guardian", "sites")
 RESERVED_ROLES = ("owner", "login", "everyone", "anonymous", "superuser", "system")
 RESERVED_ROLE_STARTS = ("can_", "tenant_")
@@ -59,6 +50,23 @@ class GroupRole:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TenantRole:
+    """What the role of one tenant has: parameters that go along with it, and models of its own."""
+
+    settings: tuple[tuple[str, str], ...] = ()
+    models: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantRoles:
+    """A role for each tenant; keys of tenants are text."""
+
+    #: Login -> the tenants that it serves, and no other.
+    logins: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    tenants: Mapping[str, TenantRole] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What RLS_PERMS says, with defaults filled in; docs/settings.md tells what each means."""
 
@@ -73,10 +81,12 @@ class Settings:
     tenant_fk_field: str = "tenant"
     tenant_resolver: str | None = None
     membership_model: str | None = None
-    tenant_roles: bool = False
+    #: None without: False, as settings write it.
+    tenant_roles: TenantRoles | None = None
     context_processors: tuple[str, ...] = ()
     guc_prefix: str = "rls_perms"
     strict_mode: bool = False
+    strict_mode_exclude: tuple[str, ...] = ()
     live_sync: bool = True
     signed_context: bool = False
     # Not shown, nor compared with anything that is.
@@ -84,6 +94,30 @@ class Settings:
     signing_key_fallbacks: tuple[str, ...] = field(default=(), repr=False)
     signed_seconds: int = 60
     signed_to_backend: bool = True
+    # What follows from other keys.
+    #: Alias -> the alias of its owner, where several databases have owners of their own.
+    owners: Mapping[str, str] = field(hash=False, default=MappingProxyType({}))
+    #: Alias -> its USER, where LOGIN_ROLES is left out.
+    users: Mapping[str, str] = field(hash=False, default=MappingProxyType({}))
+
+    def owner_of(self, alias: str) -> str:
+        """The alias with the credentials of the owner of *alias*'s database, there or not."""
+        return (
+            alias if alias in self.owners.values() else self.owners.get(alias, self.owner_database)
+        )
+
+    def logins_of(self, alias: str) -> tuple[str, ...]:
+        """The logins of the database of *alias*: another database may have others."""
+        if not (self.owners and self.users):
+            return self.login_roles
+        owner = self.owner_of(alias)
+        own = (user for one, user in self.users.items() if self.owner_of(one) == owner)
+        return tuple(dict.fromkeys(own))
+
+    @property
+    def all_aliases(self) -> frozenset[str]:
+        """The aliases under our care, and those of the owners."""
+        return frozenset((*self.databases, self.owner_database, *self.owners.values()))
 
 
 def parse(raw: Mapping[str, Any], databases: Mapping[str, Mapping[str, Any]]) -> Settings:
@@ -96,22 +130,44 @@ def parse(raw: Mapping[str, Any], databases: Mapping[str, Mapping[str, Any]]) ->
     # None says the default where the default is None, and is a wrong type elsewhere.
     raw = {k: v for k, v in raw.items() if v is not None or defaults[k.lower()] is not None}
     values = {key.lower(): READERS[key](_at(key), value) for key, value in raw.items()}
-    for key in NOT_YET:
-        if key in raw and values[key.lower()] != defaults[key.lower()]:
-            raise _error(_at(key), raw[key], "that is not in this version of rls_perms yet")
     values = {**defaults, "group_roles": MappingProxyType({}), **values}
     if not values["databases"]:
         raise _error(_at("DATABASES"), [], "then nothing is protected", 'Write ["default"]')
     for alias in values["databases"]:
         _check_known(alias, databases, f"{_at('DATABASES')} names {alias!r}, DATABASES does not")
-        _check_no_assumed_role(alias, databases[alias].get("OPTIONS") or {})
+        _check_no_assumed_role(alias, databases[alias].get("OPTIONS") or {}, values["guc_prefix"])
+    if isinstance(values["owner_database"], Mapping):
+        owners = values["owners"] = values["owner_database"]
+        values["owner_database"] = owners.get(values["databases"][0], "owner")
+    for alias in values["owners"]:
+        _check_known(
+            alias, values["databases"], f"{_at('OWNER_DATABASE')} has {alias!r}, DATABASES has not"
+        )
     for group, group_role in values["group_roles"].items():
         for name, _ in group_role.settings:
             _check_parameter(_at("GROUP_ROLES", group, "settings"), name, values["guc_prefix"])
     if "LOGIN_ROLES" not in raw:
-        users = (databases[alias].get("USER") for alias in values["databases"])
-        values["login_roles"] = tuple(dict.fromkeys(user for user in users if user))
+        named = {alias: databases[alias].get("USER") for alias in values["databases"]}
+        values["users"] = MappingProxyType({one: user for one, user in named.items() if user})
+        values["login_roles"] = tuple(dict.fromkeys(values["users"].values()))
+    _check_tenant_roles(values)
     return Settings(**values)
+
+
+def _check_tenant_roles(values: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError where roles of tenants cannot be."""
+    found: TenantRoles | None = values["tenant_roles"]
+    if found is None:
+        return
+    at = _at("TENANT_ROLES")
+    if values["tenant_model"] is None:
+        raise _error(at, True, "there are no tenants", f"Set {_at('TENANT_MODEL')}")
+    for login in found.logins:
+        says = f'{at}["logins"] names {login!r}, which is none of {_at("LOGIN_ROLES")}'
+        _check_known(login, values["login_roles"], says)
+    for key, one in found.tenants.items():
+        for name, _ in one.settings:
+            _check_parameter(f'{at}["tenants"]["{key}"]["settings"]', name, values["guc_prefix"])
 
 
 @functools.cache
@@ -130,6 +186,13 @@ def check_models(conf: Settings) -> None:
     """Check that models, apps, fields and paths exist, or raise ConfigurationError."""
     if conf.tenant_model is not None:
         _check_model(_at("TENANT_MODEL"), conf.tenant_model)
+    for i, label in enumerate(conf.strict_mode_exclude):
+        _check_model(f"{_at('STRICT_MODE_EXCLUDE')}[{i}]", label)
+    for key, one in (conf.tenant_roles or TenantRoles()).tenants.items():
+        for label in one.models:
+            _check_model(f'{_at("TENANT_ROLES")}["tenants"]["{key}"]["models"]', label)
+    if conf.membership_model is not None:
+        _check_model(_at("MEMBERSHIP_MODEL"), conf.membership_model)
     if conf.tenant_resolver is not None:
         _check_callable(_at("TENANT_RESOLVER"), conf.tenant_resolver)
     for i, path in enumerate(conf.context_processors):
@@ -153,11 +216,19 @@ def _check_known(name: object, known: Collection[str], says: str) -> None:
         )
 
 
-def _check_no_assumed_role(alias: str, options: Mapping[str, Any]) -> None:
+def _check_no_assumed_role(alias: str, options: Mapping[str, Any], guc_prefix: str) -> None:
     if role := options.get("assume_role"):
         at = f'DATABASES["{alias}"]["OPTIONS"]["assume_role"]'
         instead = "Remove it, and let USER be the login role: each transaction takes its role on"
         raise _error(at, role, "it is set for the session and would outlive a request", instead)
+    # What libpq sends when it connects: -c name=value, or --name=value.
+    given = str(options.get("options") or "")
+    for name in re.findall(r"(?:-c\s*|--)([\w.-]+)\s*=", given):
+        setting = name.replace("-", "_").lower()
+        if setting in REFUSED_PARAMETERS or setting.startswith(f"{guc_prefix}."):
+            at = f'DATABASES["{alias}"]["OPTIONS"]["options"]'
+            why = f"{name!r} says who the session is, which rls_perms decides for each statement"
+            raise _error(at, given, why, f"Remove {name!r} from it")
 
 
 def _check_parameter(at: str, name: str, guc_prefix: str) -> None:
@@ -252,6 +323,13 @@ def _word(at: str, value: Any) -> str:
     return value
 
 
+def _field_name(at: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.isidentifier() or "__" in value or value[-1] == "_":
+        why = "it must be the name of a field, in a str, as Django takes it"
+        raise _error(at, value, why, "Write 'tenant'")
+    return value
+
+
 def _role_prefix(at: str, value: Any) -> str:
     prefix = _word(at, value)
     if prefix.startswith("pg_"):
@@ -279,6 +357,15 @@ def _dotted_path(at: str, value: Any) -> str:
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
         raise _error(at, value, "it must be a module and a name in it, in a str", A_PATH)
     return str(value)
+
+
+def _owner_database(at: str, value: Any) -> str | Mapping[str, str]:
+    if not isinstance(value, Mapping):
+        return _text(at, value)
+    if not value:
+        raise _error(at, value, "it names no alias", 'Write {"default": "owner"}')
+    read = {_text(f"A key of {at}", key): value[key] for key in value}
+    return MappingProxyType({key: _text(f"{at}[{key!r}]", one) for key, one in read.items()})
 
 
 def _group_roles(at: str, value: Any) -> Mapping[str, GroupRole]:
@@ -322,23 +409,79 @@ def _parameters(at: str, value: Any) -> tuple[tuple[str, str], ...]:
     return tuple((name, str(content)) for name, content in value.items())
 
 
+def _tenant_roles(at: str, value: Any) -> TenantRoles | None:
+    if isinstance(value, bool):
+        return TenantRoles() if value else None
+    if not isinstance(value, Mapping):
+        why = f"its type is {type(value).__name__}"
+        raise _error(at, value, why, 'Write True or False, or a dict with "tenants" or "logins"')
+    for key in value:
+        _check_known(key, ("logins", "tenants"), f"{at} has no key {key!r}")
+    logins = _mapping(f'{at}["logins"]', value.get("logins", {}), 'Write {"login": ["1", "2"]}')
+    tenants = _mapping(
+        f'{at}["tenants"]', value.get("tenants", {}), 'Write {"1": {"settings": {...}}}'
+    )
+    return TenantRoles(
+        logins={
+            _text(f'A key of {at}["logins"]', login): _keys(f'{at}["logins"]["{login}"]', keys)
+            for login, keys in logins.items()
+        },
+        tenants={
+            _tenant_key(f'A key of {at}["tenants"]', key): _tenant_role(
+                f'{at}["tenants"]["{key}"]', one
+            )
+            for key, one in tenants.items()
+        },
+    )
+
+
+def _tenant_role(at: str, value: Any) -> TenantRole:
+    given = _mapping(at, value, 'Write {"settings": {"work_mem": "64MB"}}')
+    for key in given:
+        _check_known(key, ("settings", "models"), f"{at} has no key {key!r}")
+    return TenantRole(
+        settings=_parameters(f'{at}["settings"]', given.get("settings", {})),
+        models=_names(f'{at}["models"]', given.get("models", ()), _model_label),
+    )
+
+
+def _mapping(at: str, value: Any, instead: str) -> Mapping[Any, Any]:
+    if not isinstance(value, Mapping):
+        raise _error(at, value, "it must be a dict", instead)
+    return value
+
+
+def _keys(at: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise _error(at, value, "it must be a list of keys", 'Write a list, such as ["1", "2"]')
+    found = (_tenant_key(f"{at}[{i}]", key) for i, key in enumerate(value))
+    return tuple(dict.fromkeys(found))
+
+
+def _tenant_key(at: str, value: Any) -> str:
+    if isinstance(value, bool) or value is None or str(value) == "":
+        raise _error(at, value, "it must be a tenant's key", "Write it as text, such as '1'")
+    return str(value)
+
+
 A_PATH = "Write the dotted path of a function, such as 'project.tenants.from_request'"
 READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "ROLE_PREFIX": _role_prefix,
     "GROUP_ROLES": _group_roles,
     "LOGIN_ROLES": _names,
-    "OWNER_DATABASE": _text,
+    "OWNER_DATABASE": _owner_database,
     "FRAMEWORK_APPS": _names,
     "SENSITIVE_FIELDS": _names,
     "DATABASES": _names,
     "TENANT_MODEL": _model_label,
-    "TENANT_FK_FIELD": _text,
+    "TENANT_FK_FIELD": _field_name,
     "TENANT_RESOLVER": _dotted_path,
     "MEMBERSHIP_MODEL": _model_label,
-    "TENANT_ROLES": _flag,
+    "TENANT_ROLES": _tenant_roles,
     "CONTEXT_PROCESSORS": lambda at, value: _names(at, value, _dotted_path),
     "GUC_PREFIX": _word,
     "STRICT_MODE": _flag,
+    "STRICT_MODE_EXCLUDE": lambda at, value: _names(at, value, _model_label),
     "LIVE_SYNC": _flag,
     "SIGNED_CONTEXT": _flag,
     "SIGNING_KEY": _key,

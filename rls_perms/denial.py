@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 
+from rls_perms import audit
+from rls_perms.audit import Cause
+from rls_perms.context import Context
 from rls_perms.exceptions import PermissionDenied
 from rls_perms.framework import framework_tables
 from rls_perms.policies.constraint import declaration
@@ -57,6 +60,8 @@ class Asking:
     words: str
     user: str | None = None
     role: str | None = None
+    context: Context | None = None
+    database: str | None = None
 
     def __str__(self) -> str:
         return self.words
@@ -86,6 +91,7 @@ def denied(
         advice += _kept(model)
     if model is not None and model._meta.db_table in framework_tables().names:
         advice = f"{_FRAMEWORK}{_readable(model)}."
+    tell(_cause(primary), asking, model=model, action=action, sqlstate=error.sqlstate)
     return PermissionDenied(
         _message(asking, f"{primary}{named}", advice),
         model=model,
@@ -114,6 +120,7 @@ def passed_over(
         f"{meta.model_name}, to the user or for {'this object' if one else 'these objects'}, or "
         "look at the policies of the model."
     )
+    tell(Cause.PASSED_OVER, asking, model=model, action=action)
     return PermissionDenied(
         _message(asking, reason, advice),
         model=model,
@@ -122,6 +129,20 @@ def passed_over(
         user=asking.user,
         role=asking.role,
     )
+
+
+def tell(cause: Cause, asking: Asking, **what: Any) -> None:
+    """The event of a denial, for the audit log: *what* is its model, action and sqlstate."""
+    audit.denied(cause, asking.context, role=asking.role, database=asking.database, **what)
+
+
+def _cause(primary: str) -> Cause:
+    """Why PostgreSQL refused, by its own messages; a function of the project's may say anything."""
+    if "row-level security" in primary:
+        return Cause.POLICY
+    if primary.startswith("permission denied to set role"):
+        return Cause.ROLE
+    return Cause.PRIVILEGE if primary.startswith("permission denied for ") else Cause.OTHER
 
 
 def _message(asking: Asking, reason: str, advice: str) -> str:

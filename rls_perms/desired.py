@@ -1,7 +1,7 @@
 """What a database should hold, from settings, Django's auth tables and declarations."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from rls_perms.exceptions import PlanError
@@ -15,9 +15,11 @@ from rls_perms.statements.install import (
     LOGIN_FUNCTIONS,
     PROVING_FUNCTIONS,
     SIGNED_LOGIN_FUNCTIONS,
+    TENANT_FUNCTIONS,
 )
 from rls_perms.statements.live import KnownGrant, KnownRole, LiveMap
 from rls_perms.statements.row_security import Relation, Table
+from rls_perms.statements.tenants import part_key
 
 ROWS = (Privilege.SELECT, Privilege.INSERT, Privilege.UPDATE, Privilege.DELETE)
 
@@ -67,11 +69,14 @@ class Tables:
     sequences: Mapping[tuple[str, str], list[Table]] = field(default_factory=dict)
     #: Schemas of these tables into which PUBLIC may not look.
     schemas: tuple[str, ...] = ()
+    #: Tables that only some tenants have, with the keys of these.
+    of_tenants: tuple[tuple[Relation, tuple[str, ...]], ...] = ()
 
     def managed(self) -> frozenset[Table]:
         """The tables and sequences on which logins and PUBLIC hold what is wanted, no more."""
         relations = [one.relation for one in self.protected]
         relations += [*self.framework, *self.open, *self.closed, *self.login_reads]
+        relations += [relation for relation, _ in self.of_tenants]
         tables = {relation.table for relation in relations}
         keys = {(table.schema, table.name) for table in tables}
         return frozenset(
@@ -85,11 +90,14 @@ class Auth:
 
     groups: Mapping[str, str]
     group_permissions: Mapping[str, frozenset[str]]
-    #: Each distinct pair of groups and direct permissions that an active user has.
-    combinations: frozenset[tuple[frozenset[str], frozenset[str]]]
+    #: Each distinct combination of groups and direct permissions that an active user has, and
+    #: with which tenant, where each tenant has a role.
+    combinations: frozenset[tuple[frozenset[str], frozenset[str], str | None]]
     permission_ids: Mapping[str, str]
     #: Permissions that some user holds directly, active or not.
     direct: frozenset[str] = frozenset()
+    #: The tenants' keys, where each has a role.
+    tenants: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +110,9 @@ class Wanted:
     logins: tuple[str, ...]
     #: Group -> parameters that are set along with its role, in the order of settings.
     settings: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    #: The same for tenants, by key; and the logins that serve some tenants and no other.
+    tenant_settings: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    shares: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     definitions: frozenset[Definition] = frozenset()
     #: Whether this is a test database, with roles that stand in for owner and login.
     is_test: bool = False
@@ -141,6 +152,8 @@ class _Builder:
         self.memberships: set[Membership] = set()
         self.grants: set[Grant] = set()
         self.entries: set[Entry] = set()
+        #: Whether it is for triggers, which meet tenants that there are not yet.
+        self.is_map = False
         self.everyone = self.names.fixed(RoleKind.EVERYONE)
         self.anonymous = self.names.fixed(RoleKind.ANONYMOUS)
         self.above = (self.names.fixed(RoleKind.SUPERUSER), self.names.fixed(RoleKind.SYSTEM))
@@ -155,7 +168,8 @@ class _Builder:
         self._fixed_roles()
         groups = self._group_roles()
         self._permission_roles(groups)
-        self._session_roles(groups)
+        self._tenant_roles()
+        self._session_roles()
         self._context_grants()
         self._table_grants()
         return State(
@@ -168,6 +182,7 @@ class _Builder:
         )
 
     def live_map(self) -> LiveMap:
+        self.is_map = True
         roles = {KnownRole("group", name, self.names.group(name)) for name in self._bound()}
         for permission in self.privileges.keys() | self.asked:
             role = self.names.permission(permission)
@@ -180,7 +195,9 @@ class _Builder:
             grants.update(self._known_grants("permission", {"": permission}))
         self.grants = set()
         self._table_grants()
-        grants.update(self._known_grants("role", {one.role: one.role for one in roles}))
+        names = {one.role for one in roles}
+        names |= {self.names.tenant(key) for _, keys in self._of_tenants() for key in keys}
+        grants.update(self._known_grants("role", {name: name for name in names}))
         return LiveMap(frozenset(roles), frozenset(grants))
 
     def _known_grants(self, kind: str, names: Mapping[str, str]) -> Iterator[KnownGrant]:
@@ -218,15 +235,19 @@ class _Builder:
 
     def _fixed_roles(self) -> None:
         for kind in FIXED_ROLES:
-            self._becomable(self._role(self.names.fixed(kind), kind))
+            # Who serves some tenants only does not become whoever is in all of them.
+            apart = self.wanted.shares if kind is RoleKind.SYSTEM else ()
+            self._becomable(self._role(self.names.fixed(kind), kind), without=apart)
         self.entries.add(Entry("session", "", self.everyone))
         if self.wanted.is_test:
             # Made with the test database, so that the login may become them.
             for kind in (RoleKind.LOGIN, RoleKind.OWNER):
                 self._becomable(self._role(self.names.fixed(kind), kind))
 
-    def _becomable(self, role: str) -> None:
+    def _becomable(self, role: str, *, without: Collection[str] = ()) -> None:
         for login in self.wanted.logins:
+            if login in without:
+                continue
             self.memberships.add(Membership(role, login, inherit=False, set_role=True))
         if self.wanted.tester is not None:
             inherit = self.wanted.tester_inherits
@@ -321,7 +342,9 @@ class _Builder:
 
     def _permission_roles(self, groups: Mapping[str, str]) -> None:
         """Make the roles of permissions that a policy asks for, or that a user holds directly."""
-        direct = self.wanted.auth.direct.union(*(held for _, held in self.wanted.auth.combinations))
+        direct = self.wanted.auth.direct.union(
+            *(held for _, held, _ in self.wanted.auth.combinations)
+        )
         mapped = direct & (self.privileges.keys() | self.asked)
         if self.wanted.as_used:
             mapped |= set(self._mapped_before())
@@ -345,7 +368,18 @@ class _Builder:
             if held and f"p{self.wanted.auth.permission_ids.get(permission)}" in recorded:
                 yield permission
 
-    def _session_roles(self, groups: Mapping[str, str]) -> None:
+    def _tenant_roles(self) -> None:
+        """Make the role of each tenant, and say what stands for visitors and superusers in one."""
+        if self.wanted.auth.tenants is None:
+            return
+        for letter, role in (("a", self.anonymous), ("s", self.above[0])):
+            self.entries.add(Entry("part", letter, role))
+            self.entries.add(Entry("session", letter, role))
+        for key in self.wanted.auth.tenants:
+            role = self._role(self.names.tenant(key), RoleKind.TENANT, key)
+            self.entries.add(Entry("part", part_key(key), role))
+
+    def _session_roles(self) -> None:
         """
         Make a role for each combination that somebody has.
 
@@ -363,36 +397,64 @@ class _Builder:
         recorded = {
             (entry.key, entry.role) for entry in self.actual.entries if entry.kind == "session"
         }
+        possible = {key for key, _ in recorded if parts.keys() >= set(key.split(","))}
         if self.wanted.as_used:
-            keys = {key for key, _ in recorded if parts.keys() >= set(key.split(","))}
+            keys = possible
+        elif self.wanted.auth.tenants is not None:
+            # Who enters which tenant shows only when they do.
+            shapes = {_without_tenant(key) for key in keys | known}
+            keys |= {key for key in possible if _without_tenant(key) in shapes}
         # Of two with one mark, the one that is in use.
         given = {**dict(sorted(made)), **dict(made & recorded)}
         taken = {*self.actual.foreign, *(role.name for role in self.actual.elsewhere)}
         taken |= {role.name for role in self.actual.roles}
         for key in sorted(keys - known):
             names = [parts[part] for part in key.split(",")]
+            is_anybody = not {"a", "s"} & {*key.split(",")}
             role = given.get(key)
             if role is None:
-                role = session_name(self.names.prefix, names, taken | self.roles.keys(), key)
+                shown = [*names, self.everyone] if key.startswith("t") else names
+                role = session_name(self.names.prefix, shown, taken | self.roles.keys(), key)
             self._role(role, RoleKind.SESSION, key)
-            self._becomable(role)
-            for part in (*names, self.everyone):
+            self._becomable(role, without=self._not_serving(key))
+            for part in (*names, self.everyone) if is_anybody else names:
                 self._belongs(role, part)
             self.entries.add(Entry("session", key, role))
 
+    def _not_serving(self, key: str) -> set[str]:
+        """The logins that do not serve the tenant of the combination *key*."""
+        tenant = key.split(",")[-1]
+        if not tenant.startswith("t"):
+            return set()
+        serving = {
+            login
+            for login, keys in self.wanted.shares.items()
+            if tenant in {part_key(one) for one in keys}
+        }
+        return {*self.wanted.logins} - serving if serving else {*self.wanted.shares}
+
     def _key(
-        self, combination: tuple[frozenset[str], frozenset[str]], parts: Mapping[str, str]
+        self,
+        combination: tuple[frozenset[str], frozenset[str], str | None],
+        parts: Mapping[str, str],
     ) -> str:
         """The key of a combination, of the parts that have roles; "" is everyone."""
-        held, permissions = combination
+        held, permissions, tenant = combination
         ids = self.wanted.auth.permission_ids
         keys = {f"g{key}" for key in held} | {f"p{ids[one]}" for one in permissions if one in ids}
+        if tenant is not None:
+            keys.add(part_key(tenant))
         return ",".join(sorted(keys & parts.keys()))
 
     def _role_settings(self) -> Iterator[RoleSetting]:
         for position, (group, parameters) in enumerate(self.wanted.settings.items()):
             for name, value in parameters:
                 yield RoleSetting(self.names.group(group), name, value, position)
+        # After those of groups: a tenant's own counts.
+        after = len(self.wanted.settings)
+        for key, parameters in self.wanted.tenant_settings.items():
+            for name, value in parameters:
+                yield RoleSetting(self.names.tenant(key), name, value, after)
 
     # Privileges
 
@@ -455,7 +517,9 @@ class _Builder:
         signed = self.wanted.signed
         for name, arguments in (*CONTEXT_FUNCTIONS, *(PROVING_FUNCTIONS if signed else ())):
             self._grant(session, _function(name, arguments), [Privilege.EXECUTE])
-        for name, arguments in SIGNED_LOGIN_FUNCTIONS if signed else LOGIN_FUNCTIONS:
+        of_tenants = () if self.wanted.auth.tenants is None else TENANT_FUNCTIONS
+        entering = SIGNED_LOGIN_FUNCTIONS if signed else (*LOGIN_FUNCTIONS, *of_tenants)
+        for name, arguments in entering:
             self._grant(self._logins(), _function(name, arguments), [Privilege.EXECUTE])
         for name in self.wanted.tables.schemas:
             closed = DatabaseObject(ObjectKind.SCHEMA, "", name)
@@ -476,6 +540,9 @@ class _Builder:
             self._all_rows(self._logins(), relation)
         for relation in tables.open:
             self._all_rows((*session, *self.above, *self._logins()), relation)
+        for relation, keys in self._of_tenants():
+            tenants = [self.names.tenant(key) for key in keys]
+            self._all_rows((*tenants, self.above[1]), relation)
         for relation in tables.login_reads:
             self._grant(self._logins(), _table(relation.table), [Privilege.SELECT])
         for relation, columns in tables.readable:
@@ -483,6 +550,12 @@ class _Builder:
         for protection in tables.protected:
             for table, columns, roles in protection.reads:
                 self._grant_columns(roles, table, columns, Privilege.SELECT)
+
+    def _of_tenants(self) -> Iterator[tuple[Relation, tuple[str, ...]]]:
+        """The tables that only some tenants have, with those of them that there are already."""
+        known = None if self.is_map else self.wanted.auth.tenants
+        for relation, keys in self.wanted.tables.of_tenants:
+            yield relation, keys if known is None else tuple(one for one in keys if one in known)
 
     def _all_rows(self, roles: Iterable[str], relation: Relation) -> None:
         given = tuple(roles)
@@ -519,6 +592,11 @@ def _described(role: Role) -> str:
     mark = role.mark
     what = mark.bound or mark.id
     return f"the {mark.kind} {what!r}" if what else f"the role of {mark.kind}"
+
+
+def _without_tenant(key: str) -> str:
+    """The combination *key*, wherever it is."""
+    return ",".join(part for part in key.split(",") if not part.startswith("t"))
 
 
 def _ordered(key: str) -> tuple[int, str]:

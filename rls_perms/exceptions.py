@@ -75,6 +75,10 @@ class ContextRefused(ProgrammingError, RlsPermsError):
         self.sqlstate = sqlstate
 
 
+class InvalidContext(RlsPermsError, ValueError):
+    """A context that was sent from elsewhere and is not whole, not ours or for something else."""
+
+
 class UnknownRole(RlsPermsError):
     """A role that the database does not hold, or that the login may not become."""
 

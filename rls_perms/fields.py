@@ -9,7 +9,9 @@ from django.db import connections, router
 from django.db.models import BooleanField, F, Func, Model, TextField, Value
 from django.db.models.query_utils import DeferredAttribute
 
+from rls_perms.audit import Cause
 from rls_perms.context import ClosedColumns
+from rls_perms.denial import Asking, tell
 from rls_perms.exceptions import PermissionDenied
 from rls_perms.policies.constraint import declaration
 from rls_perms.statements.columns import BYTES, SAME
@@ -39,6 +41,7 @@ class GuardedAttribute(DeferredAttribute):
         if instance is not None and self.field.attname not in instance.__dict__:
             alias = router.db_for_read(type(instance), instance=instance)
             if _key(self.field) in _closed(alias).unreadable:
+                _tell(self.field, "view", alias)
                 raise PermissionDenied(
                     f"{_label(self.field)} was not read: ColumnPermissions keep it from "
                     f"{_asking(alias)}, who may see the row. Leave the field out, or name a group "
@@ -126,7 +129,13 @@ def _refuse_changes(row: Any, alias: str, closed: Sequence[tuple[Any, Any]]) -> 
     return bool(rows)
 
 
+def _tell(field: Any, action: str, alias: str) -> None:
+    asking = getattr(connections[alias], "asking", Asking("this login"))
+    tell(Cause.COLUMN, asking, model=field.model, action=action)
+
+
 def _may_not_change(field: Any, alias: str, why: str) -> PermissionDenied:
+    _tell(field, "change", alias)
     return PermissionDenied(
         f"{_label(field)} was not changed: ColumnPermissions keep it from {_asking(alias)}, who "
         f"may not change it, {why}. Nothing was saved. Leave the field out, as with "

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 
 from rls_perms.conf import get_settings
+from rls_perms.memberships import membership_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ def framework_tables() -> FrameworkTables:
         for field in user._meta.many_to_many
         if field.related_model._meta.db_table in names
     }
+    if (memberships := membership_model()) is not None:
+        names |= memberships.tables
     readable: dict[str, frozenset[str]] = {}
     for field in user._meta.concrete_fields:
         # A user model that inherits from another keeps that one's columns in its table.
@@ -78,6 +81,8 @@ def deciding_tables() -> tuple[bytes, ...]:
             names.add(str(field.m2m_db_table()))
         if field.name == "groups":
             models.add(field.related_model)
+    if (memberships := membership_model()) is not None:
+        names |= memberships.tables
     for model in models:
         names |= {one.model._meta.db_table for one in model._meta.concrete_fields}
     return tuple(sorted(name.strip('"').encode() for name in names))

@@ -34,6 +34,23 @@ def context_settings(*given: tuple[str, Mapping[str, Any] | None]) -> tuple[tupl
     return tuple(sorted((f"{prefix}.{name}", text) for name, text in texts.items()))
 
 
+def complete_settings(
+    by: str, settings: tuple[tuple[str, str], ...]
+) -> tuple[tuple[str, str], ...]:
+    """
+    *settings* of a context that was made elsewhere, with those that are asked for here.
+
+    Raises ConfigurationError for a name that no context has: it would set something else.
+    """
+    prefix = get_settings().guc_prefix
+    texts = {f"{prefix}.{name}": "" for name in asked()}
+    for name, text in settings:
+        ours, _, short = name.partition(".")
+        check_setting_name(short if ours == prefix else name, by)
+        texts[name] = text
+    return tuple(sorted(texts.items()))
+
+
 def _read(known: Asked, value: Any, by: str) -> str:
     if len(known.fields) > 1:
         raise ConfigurationError(

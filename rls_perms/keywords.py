@@ -79,6 +79,7 @@ class RoleKind(StrEnum):
     GROUP = "group"
     PERMISSION = "permission"
     SESSION = "session"
+    TENANT = "tenant"
 
 
 #: One role of each of these kinds in a database, named by the kind.

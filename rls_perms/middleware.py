@@ -6,15 +6,18 @@ from itertools import islice
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
 
+from rls_perms import audit
 from rls_perms.conf import get_settings
 from rls_perms.context import Asker, Context, Entered, Source, current
 from rls_perms.exceptions import ConfigurationError, PermissionDenied
 from rls_perms.given import context_settings
-from rls_perms.session import default_tenant, tenant_field, tenant_key, user_key
+from rls_perms.memberships import belongs_to, default_tenant
+from rls_perms.session import tenant_key, user_key
 
 
 class RequestContext:
@@ -106,6 +109,15 @@ class SetRoleMiddleware:
             current.reset(token)
 
 
+def places_of(wanted: type) -> list[int]:
+    """The places in MIDDLEWARE of *wanted* and of its subclasses."""
+    return [
+        place
+        for place, path in enumerate(settings.MIDDLEWARE)
+        if isinstance(found := import_string(path), type) and issubclass(found, wanted)
+    ]
+
+
 def _user_of(request: HttpRequest) -> Any:
     try:
         return request.user
@@ -126,14 +138,10 @@ def _answer(path: str, answer: Any) -> Any:
 
 
 def _refuse_foreign_tenant(user: Any, tenant: str | None) -> None:
-    """A resolver must not put a user into a tenant that the user model says is not theirs."""
-    field = tenant_field()
-    if tenant is None or field is None or getattr(user, "is_superuser", False):
-        return
-    if getattr(user, "is_anonymous", False):
-        return
-    own = tenant_key(getattr(user, field.attname))
-    if own != tenant:
+    """A resolver must not put a user into a tenant to which they do not belong."""
+    if not belongs_to(user, tenant):
+        asked = Context(asker=Asker.USER, user=user_key(user), tenant=tenant)
+        audit.denied(audit.Cause.TENANT, asked)
         raise PermissionDenied(
             f"RLS_PERMS['TENANT_RESOLVER'] answered tenant {tenant!r}, to which user "
             f"{user.pk!r} does not belong. The request was refused before any query."
@@ -143,7 +151,9 @@ def _refuse_foreign_tenant(user: Any, tenant: str | None) -> None:
 def _streaming_as(context: RequestContext, response: HttpResponseBase) -> HttpResponseBase:
     """Make the body of a streaming response, which runs after the view, run as its user."""
     if getattr(response, "streaming", False):
-        content = response.streaming_content  # type: ignore[attr-defined]
+        # What the view gave, not streaming_content: that is a copy which cannot be closed, and
+        # whoever collects the body then would be the one as whom it cleans up.
+        content = response._iterator  # type: ignore[attr-defined]
         wrap = _async_chunks if response.is_async else _chunks  # type: ignore[attr-defined]
         response.streaming_content = wrap(context, content)  # type: ignore[attr-defined]
         # Ours first: it closes the body as the request's user, and the other finds it closed.

@@ -1,8 +1,10 @@
 """What a role of ours is called, and the mark that says it is ours."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
 from rls_perms.exceptions import InvalidRoleName
 from rls_perms.identifiers import MAX_BYTES, fits, shortened, slug
@@ -99,6 +101,27 @@ def other_name(prefix: str, name: str, key: str) -> str:
     return shortened(name, distinct=f"{prefix} group {key}")
 
 
+def tenant_room(prefix: str) -> int:
+    """How many bytes of a tenant's key its role's name has room for."""
+    return MAX_BYTES - len(f"{prefix}_tenant_")
+
+
+def tenant_digits(prefix: str) -> int:
+    """How many hexadecimal digits stand for a key that cannot stand for itself."""
+    return min(24, tenant_room(prefix))
+
+
+def tenant_name(prefix: str, key: str) -> str:
+    """
+    The name of the role of the tenant with that key; the database makes the same one.
+
+    A key of as many letters as the digits that stand for others could be one of these.
+    """
+    room, digits = tenant_room(prefix), tenant_digits(prefix)
+    plain = re.fullmatch(f"[a-z0-9_-]{{1,{room}}}", key) and len(key) != digits
+    return f"{prefix}_tenant_{key if plain else sha256(key.encode()).hexdigest()[:digits]}"
+
+
 def permission_name(prefix: str, app_label: str, codename: str) -> str:
     """
     The name of the role of those who hold one permission.
@@ -156,6 +179,10 @@ class RoleNames:
         """The role of the holders of *name*, written ``app_label.codename``."""
         app_label, _, codename = name.partition(".")
         return permission_name(self.prefix, app_label, codename)
+
+    def tenant(self, key: str) -> str:
+        """The role of the tenant with that key."""
+        return tenant_name(self.prefix, key)
 
     def mark(self, kind: RoleKind, id: str | None = None, bound: str | None = None) -> Mark:
         return Mark(self.prefix, self.database, kind, id, bound)

@@ -2,26 +2,26 @@
 
 import functools
 import inspect
-import logging
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
-from asgiref.sync import iscoroutinefunction
+from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db.models import Model
 
+from rls_perms.audit import elevated
 from rls_perms.conf import get_settings
 from rls_perms.context import Asker, Context, Entered, current
 from rls_perms.exceptions import NoContext
-from rls_perms.given import context_settings
+from rls_perms.given import complete_settings, context_settings
+from rls_perms.memberships import default_tenant, membership_model
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-audit = logging.getLogger("rls_perms.audit")
 
 #: Stands for an argument that was left out, where None means something.
 LEFT_OUT: Any = object()
@@ -39,7 +39,9 @@ class Entering:
         self._make = make
 
     def __enter__(self) -> Context:
-        context = self._make()
+        return self._enter(self._make())
+
+    def _enter(self, context: Context) -> Context:
         current.set(Entered(context, previous=current.get(), by=self))
         return context
 
@@ -64,7 +66,10 @@ class Entering:
             inner.previous = source.previous
 
     async def __aenter__(self) -> Context:
-        return self.__enter__()
+        if membership_model() is None:
+            return self.__enter__()
+        # Which tenant is a user's only one is in the database, and no event loop waits for that.
+        return self._enter(await sync_to_async(self._make)())
 
     async def __aexit__(
         self,
@@ -75,18 +80,13 @@ class Entering:
         self.__exit__(exc_type, exc, traceback)
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise TypeError(
-                f"{function.__qualname__}() is a generator: its caller runs between its steps and "
-                "would run in its context. Collect the rows inside of a with statement, then yield "
-                "them outside of it."
-            )
+        refuse_what_runs_later(function)
         # One object for each call, since calls may overlap.
         if iscoroutinefunction(function):
 
             @functools.wraps(function)
             async def entering_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
-                with Entering(self._make):
+                async with Entering(self._make):
                     return await function(*args, **kwargs)
 
             return entering_coroutine  # type: ignore[return-value]
@@ -94,9 +94,45 @@ class Entering:
         @functools.wraps(function)
         def entering(*args: P.args, **kwargs: P.kwargs) -> T:
             with Entering(self._make):
-                return function(*args, **kwargs)
+                return refuse_unfinished(function, function(*args, **kwargs))
 
         return entering
+
+
+def refuse_what_runs_later(function: Any) -> None:
+    """Raise TypeError for what a decorator cannot run in a context: it is not done by a call."""
+    name = getattr(function, "__qualname__", repr(function))
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(
+            f"{name}() is a generator: its caller runs between its steps and "
+            "would run in its context. Collect the rows inside of a with statement, then yield "
+            "them outside of it."
+        )
+    if inspect.isclass(function):
+        raise TypeError(
+            f"{name} is a class: its methods are called later, outside of the context. Decorate "
+            "the methods, a class-based view by method_decorator(..., name='dispatch')."
+        )
+    if not callable(function):
+        raise TypeError(
+            f"{function!r} cannot be called. Write the decorator below @classmethod or @property, "
+            "next to the function."
+        )
+
+
+def refuse_unfinished(function: Any, result: T) -> T:
+    """*result* of *function*, unless most of the work is still to be done, after the context."""
+    if inspect.iscoroutine(result):
+        result.close()
+        kind = "a coroutine. Decorate a function that is written with async def"
+    elif inspect.isgenerator(result) or inspect.isasyncgen(result):
+        kind = "a generator. Collect the rows inside of it and return a list"
+    else:
+        return result
+    raise TypeError(
+        f"{getattr(function, '__qualname__', function)}() returned, and what it left to be done "
+        f"would not run in the context: {kind}."
+    )
 
 
 def as_user(
@@ -105,10 +141,11 @@ def as_user(
     """
     Run as *user*, a saved user or ``AnonymousUser``.
 
-    *tenant* is a tenant or its key; None is no tenant. Left out, it is the user's only
-    tenant, if the user model has one. *settings* are the values, by name, that policies read
-    by ``Setting``. Raises ValueError for a user without a key and InvalidSetting for a value
-    that its Setting does not take.
+    *tenant* is a tenant or its key; None is no tenant. Left out, it is the user's own
+    tenant, or the only one of which they are a member. With a tenant to which they do not
+    belong, they have the groups that count everywhere and none of a membership. *settings*
+    are the values, by name, that policies read by ``Setting``. Raises ValueError for a user
+    without a key and InvalidSetting for a value that its Setting does not take.
     """
 
     def make() -> Context:
@@ -146,8 +183,9 @@ def as_role(
     """
     Run as one role of the project, by its name without prefix, as ``"manager"``.
 
-    There is no user then, so policies with ``CurrentUser()`` show nothing. *settings* are as
-    for ``as_user``. The first statement raises UnknownRole if there is no such role.
+    There is no user then, so policies with ``CurrentUser()`` show nothing. ``"superuser"``
+    is every row of *tenant*, and an event of the audit log. *settings* are as for ``as_user``.
+    The first statement raises UnknownRole if there is no such role.
     """
     if not isinstance(role, str) or not role:
         raise ValueError(f"as_role({role!r}) takes the name of a role, as in as_role('manager').")
@@ -159,7 +197,8 @@ def as_role(
 
     def make() -> Context:
         values = context_settings(("as_role(settings=...)", settings))
-        return Context(asker=Asker.ROLE, role=role, tenant=tenant_key(tenant), settings=values)
+        made = Context(asker=Asker.ROLE, role=role, tenant=tenant_key(tenant), settings=values)
+        return elevated(made, reason="as_role('superuser')") if role == "superuser" else made
 
     return Entering(make)
 
@@ -179,10 +218,66 @@ def as_system(*, reason: str, settings: Mapping[str, Any] | None = None) -> Ente
 
     def make() -> Context:
         values = context_settings(("as_system(settings=...)", settings))
-        audit.info("system role entered: %s", reason, extra={"reason": reason})
-        return Context(asker=Asker.SYSTEM, settings=values)
+        return elevated(Context(asker=Asker.SYSTEM, settings=values, reason=reason))
 
     return Entering(make)
+
+
+def as_context(context: Context) -> Entering:
+    """
+    Run as *context*: what ``current_context()`` was, here or where it was sent from.
+
+    The role, and whether the user is active, are asked of the database anew. Entering that of
+    ``as_system`` is written to the log ``rls_perms.audit`` again, with its reason. Raises
+    NoContext for None: where it was taken there was none.
+    """
+    if context is None:
+        raise NoContext(
+            "as_context(None): where it was taken there was no context. Enter as_user(user) "
+            "there, or here, or as_system(reason='...') if it is nobody's work."
+        )
+    if not isinstance(context, Context):
+        raise TypeError(
+            f"as_context({context!r}) takes a Context: current_context(), or Context.from_dict()."
+        )
+
+    def make() -> Context:
+        made = replace(context, settings=complete_settings("as_context()", context.settings))
+        return elevated(made) if made.asker is Asker.SYSTEM else made
+
+    return Entering(make)
+
+
+def in_context(function: Callable[P, T]) -> Callable[P, T]:
+    """
+    *function*, as it runs here and now: for a thread, which begins without a context.
+
+    ``executor.submit(in_context(work), ...)``. Each call has a copy of this moment's context
+    variables, those of others too, so several threads may call it at once. The user is found
+    here, whoever logs in later; that may ask the database, so under an event loop call it by
+    ``sync_to_async``. asyncio's tasks, its ``to_thread`` and asgiref's ``sync_to_async`` carry
+    the context by themselves.
+    """
+    refuse_what_runs_later(function)
+    if iscoroutinefunction(function):
+        raise TypeError(
+            f"{getattr(function, '__qualname__', function)}() is a coroutine function: a task "
+            "runs in the context in which it is made. Give it to the loop as it is."
+        )
+    source = current.get()
+    # Found here: a request's user is lazy, and after login() another's.
+    now = None if source is None else source.entered()
+    surrounding = copy_context()
+    surrounding.run(current.set, now)
+
+    @functools.wraps(function)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> T:
+        # A copy for each call: a Context object cannot be entered by two threads at once.
+        return refuse_unfinished(
+            function, surrounding.copy().run(functools.partial(function, *args, **kwargs))
+        )
+
+    return inside
 
 
 def user_key(user: Any) -> str | None:
@@ -224,30 +319,3 @@ def tenant_key(tenant: Any) -> str | None:
 def _is_a(instance: Any, model: type[Model]) -> bool:
     """Whether *instance*, lazy or not, is a row of *model*; a proxy model's is, too."""
     return isinstance(instance, model._meta.concrete_model or model)
-
-
-def tenant_field() -> Any:
-    """The user model's only foreign key to the tenant; None where it has none, or several."""
-    label = get_settings().tenant_model
-    if label is None:
-        return None
-    tenant: Any = apps.get_model(label)
-    return _foreign_key(tenant, get_user_model())
-
-
-@functools.cache
-def _foreign_key(tenant: Any, user: Any) -> Any:
-    found = [
-        field
-        for field in user._meta.concrete_fields
-        if field.is_relation and field.remote_field.model is tenant
-    ]
-    return found[0] if len(found) == 1 else None
-
-
-def default_tenant(user: Any) -> Any:
-    """The key of the only tenant that the user model gives *user*; None without one."""
-    field = tenant_field()
-    if field is None or getattr(user, "is_anonymous", False):
-        return None
-    return getattr(user, field.attname)

@@ -82,6 +82,7 @@ class Signer:
         backend: int,
         make: bool = False,
         parameters: bool = False,
+        in_tenant: bool = False,
         known: Resolved | None = None,
     ) -> str:
         """
@@ -90,7 +91,8 @@ class Signer:
         That is one JSON text, signed as it stands: nothing in it can be taken for something
         else. *backend* is the process of the connection; *make* lets a missing role be made;
         with *parameters*, those that go along with the role are answered. *known* is what the
-        database answered for the context before, and need not find out again.
+        database answered for the context before, and need not find out again; with *in_tenant*,
+        a named role is the one that stands for it in the tenant, if there is a tenant.
         """
         start = len(self.conf.guc_prefix) + 1
         body = json.dumps(
@@ -104,6 +106,7 @@ class Signer:
                 "database": self.database,
                 "backend": backend if self.conf.signed_to_backend else None,
                 "known": known and {"role": known.role, "user": known.user},
+                "in_tenant": in_tenant and context.asker is Asker.ROLE and bool(context.tenant),
                 "make": make,
                 "parameters": parameters,
             },

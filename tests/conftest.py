@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 
 import django
-import psycopg
 import pytest
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
@@ -15,10 +14,10 @@ from django.conf import settings  # noqa: E402 - after django.setup()
 from django.core.management import call_command  # noqa: E402
 from django.db import connections  # noqa: E402
 
-from tests import databases  # noqa: E402
+from tests import databases, kept  # noqa: E402
 
 #: Projects of their own, with settings of their own: test_projects.py runs them.
-collect_ignore = ["shop", "signup"]
+collect_ignore = ["agency", "atlas", "shop", "signup"]
 
 
 @pytest.fixture(scope="session")
@@ -29,46 +28,17 @@ def deployed() -> Iterator[None]:
     call_command("migrate", database="owner", verbosity=0)
     yield
     connections.close_all()
+    kept.close()
     databases.remove(settings.PROJECT)
 
 
 @pytest.fixture
 def db(deployed: None) -> Iterator[None]:
     """The deployed database, without a row of what another test committed."""
-    _empty()
+    kept.empty()
     yield
     for connection in connections.all(initialized_only=True):
         connection.close()
-
-
-#: Deleting the few rows of a test is ten times as fast as TRUNCATE; keys go on: a new group with
-#: the key of one that settings name would be its rename.
-EMPTY = """
-DO $$
-DECLARE
-    one regclass;
-BEGIN
-    SET LOCAL session_replication_role = replica;
-    FOR one IN
-        SELECT oid FROM pg_class
-         WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
-           AND relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission')
-           AND pg_relation_size(oid) > 0
-    LOOP
-        IF pg_relation_size(one) > 1000000 THEN
-            EXECUTE format('TRUNCATE %s CASCADE', one);
-        ELSE
-            EXECUTE format('DELETE FROM %s', one);
-        END IF;
-    END LOOP;
-END
-$$
-"""
-
-
-def _empty() -> None:
-    with psycopg.connect(dbname=settings.PROJECT, autocommit=True) as administrator:
-        administrator.execute(EMPTY)
 
 
 @pytest.fixture

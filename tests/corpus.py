@@ -4,6 +4,7 @@ import datetime
 import uuid
 from decimal import Decimal
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce, Length, Lower
@@ -20,8 +21,13 @@ VALUES = {
     models.TextField: TEXTS,
     models.IntegerField: [-1, 0, 1, 2, 3],
     models.DecimalField: [Decimal("0"), Decimal("9.99"), Decimal("10.00")],
+    # Before DateField, which it is as well.
+    models.DateTimeField: [
+        datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC),
+        datetime.datetime(1999, 12, 31, 23, 30, tzinfo=datetime.UTC),
+        datetime.datetime(2000, 1, 1, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=-5))),
+    ],
     models.DateField: [datetime.date(1999, 12, 31), datetime.date(2000, 1, 1)],
-    models.DateTimeField: [datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)],
     models.UUIDField: [uuid.UUID(int=number) for number in range(3)],
     models.JSONField: [{"a": 1}, {"a": None}, {"b": [1, "x'%"]}, [], None, "text"],
 }
@@ -102,7 +108,12 @@ def path(draw, model, depth):
 
 def _apart(model):
     """Users and what is the framework's may not be read by a policy, but for their keys."""
-    return model._meta.app_label not in {"auth", "office", "admin", "guardian", "contenttypes"}
+    framework = {"auth", "admin", "guardian", "contenttypes", "sessions", "rls_perms"}
+    return not _is_user(model) and model._meta.app_label not in framework
+
+
+def _is_user(model):
+    return model._meta.label == settings.AUTH_USER_MODEL
 
 
 @st.composite
@@ -112,9 +123,7 @@ def lookups(draw, model, depth):
     prefix = "__".join(names)
     wanted = draw(st.integers(0, 9))
     keys = [
-        one
-        for one in end._meta.concrete_fields
-        if one.is_relation and one.related_model._meta.label == "office.User"
+        one for one in end._meta.concrete_fields if one.is_relation and _is_user(one.related_model)
     ]
     if wanted == 0 and names:
         return Q(**{f"{prefix}__isnull": draw(st.booleans())})

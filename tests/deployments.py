@@ -85,18 +85,19 @@ class Deployment:
             ),
         ]
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes tests.settings, in another process, those of this deployment."""
+        run, _, worker = self.name.removeprefix("rls_").rpartition("_")
+        return {"RLS_PERMS_TEST_RUN": run, "PYTEST_XDIST_WORKER": worker}
+
     def manage(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """A command of manage.py in a process of its own, with other settings."""
         return self.python("-m", "django", *arguments, **environment)
 
     def python(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Python in a process of its own, with the settings of this deployment."""
-        run, _, worker = self.name.removeprefix("rls_").rpartition("_")
-        own = {
-            "DJANGO_SETTINGS_MODULE": "tests.settings",
-            "RLS_PERMS_TEST_RUN": run,
-            "PYTEST_XDIST_WORKER": worker,
-        }
+        own = {"DJANGO_SETTINGS_MODULE": "tests.settings", **self.environment}
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=ROOT,

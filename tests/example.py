@@ -23,13 +23,14 @@ OTHERS = ("FIRM_OWNER", "FIRM_OWNER_PASSWORD", "PGUSER", "PGPASSWORD", "DATABASE
 class Example:
     """The example project on a database of its own, command by command."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, **environment: str) -> None:
         self.deployment = Deployment(name)
         self.login = {
             "DJANGO_SETTINGS_MODULE": "firm.settings",
             "FIRM_DATABASE": name,
             "FIRM_LOGIN": self.deployment.web,
             "FIRM_PASSWORD": PASSWORD,
+            **environment,
         }
         self.owner = {"FIRM_OWNER": self.deployment.boss, "FIRM_OWNER_PASSWORD": PASSWORD}
 
@@ -80,11 +81,11 @@ class Example:
 
 
 @contextmanager
-def deployed(name: str) -> Iterator[Example]:
+def deployed(name: str, **environment: str) -> Iterator[Example]:
     """The example project on an empty database *name*, removed afterwards with its roles."""
     databases.make(name, PASSWORD)
     try:
-        yield Example(name)
+        yield Example(name, **environment)
     finally:
         databases.remove(name)
 

@@ -5,7 +5,7 @@ import os
 import psycopg
 import pytest
 
-from tests import postgres
+from tests import postgres, variants
 
 SERVER = pytest.StashKey[str]()
 
@@ -30,9 +30,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # Before workers are started, which inherit it.
+    if config.getoption("all") or any("::" in one or ".py" in one for one in config.args):
+        os.environ[variants.ALL] = "1"
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave slow tests out, unless --all or a name on the command line asks for them."""
-    if config.getoption("all") or any("::" in one or ".py" in one for one in config.args):
+    if variants.ALL in os.environ:
         return
     slow = [item for item in items if item.get_closest_marker("slow")]
     if slow:

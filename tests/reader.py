@@ -24,13 +24,16 @@ class Reader:
     Does blocks in *folder*, as *name*.
 
     Databases and roles belong to the server, so their name on the pages, *named*, is
-    replaced by *name*, where the pattern *where* finds it.
+    replaced by *name*, where the pattern *where* finds it. *owner* is the end of the owner's.
     """
 
-    def __init__(self, folder: Path, name: str, *, named: str, where: str) -> None:
+    def __init__(
+        self, folder: Path, name: str, *, named: str, where: str, owner: str = "owner"
+    ) -> None:
         self.folder = folder
         self.name = name
         self.named = named
+        self.owner = f"{name}_{owner}"
         self.where = re.compile(where)
         self.printed = ""
         self._written: set[Path] = set()
@@ -172,8 +175,8 @@ class Reader:
                 " WHERE starts_with(rolname, %(name)s || '_')"
                 " OR starts_with(rolname, 'test_' || %(name)s || '_')"
                 # The owner last: what it granted goes with it.
-                " ORDER BY rolname = %(name)s || '_owner'",
-                {"name": self.name},
+                " ORDER BY rolname = %(owner)s",
+                {"name": self.name, "owner": self.owner},
             )
             return [role for (role,) in found]
 

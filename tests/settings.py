@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "rls_perms",
     "tests.office",
     "tests.library",
+    "tests.studio",
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -37,7 +37,7 @@ from rls_perms.checks import e002_declaration
 from rls_perms.exceptions import ConfigurationError
 from rls_perms.policies.constraint import declaration
 from rls_perms.sync import plan
-from tests import databases, people
+from tests import databases, kept, people
 from tests.office.models import Case, Employee, Payslip, Tenant, User
 from tests.settings import PROJECT
 from tests.wire import round_trips
@@ -57,7 +57,7 @@ OTHER = {
 
 @pytest.fixture
 def office(db):
-    return Office()
+    return kept.world(Office)
 
 
 class Office:
@@ -120,7 +120,6 @@ class Office:
             )
         self.rows = {one.name: one for one in Employee.objects.using("owner").order_by("pk")}
         people.make(Payslip(tenant=self.tenant, employee=self.rows["ann"], month="2026-11"))
-        people.sync()
 
     def employee(self, name, tenant=None, **fields):
         values = {"salary": Decimal("1000.50"), "status": "new", "secret": ""}

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
-from rls_perms.conf import NOT_YET, READERS, GroupRole, check_models, get_settings, parse
+from rls_perms.conf import READERS, GroupRole, check_models, get_settings, parse
 from rls_perms.exceptions import ConfigurationError, RlsPermsError
 
 DATABASES = {
@@ -16,6 +16,7 @@ DATABASES = {
     "reports": {"USER": "reader", "OPTIONS": {"sslmode": "require"}},
     "nameless": {"USER": ""},
     "assuming": {"USER": "web", "OPTIONS": {"assume_role": "boss"}},
+    "archive": {"USER": "keeper"},
     "owner": {"USER": "boss", "OPTIONS": {"assume_role": "bigger_boss"}},
 }
 
@@ -56,7 +57,7 @@ def test_nothing_said_means_the_documented_defaults():
     assert conf.tenant_fk_field == "tenant"
     assert conf.tenant_resolver is None
     assert conf.membership_model is None
-    assert conf.tenant_roles is False
+    assert conf.tenant_roles is None
     assert conf.context_processors == ()
     assert conf.guc_prefix == "rls_perms"
     assert conf.strict_mode is False
@@ -65,7 +66,10 @@ def test_nothing_said_means_the_documented_defaults():
 
 
 def test_every_setting_has_a_reader():
-    assert [key.lower() for key in READERS] == list(parse({}, DATABASES).__dataclass_fields__)
+    followed_from_others = ["owners", "users"]
+    fields = list(parse({}, DATABASES).__dataclass_fields__)
+
+    assert [key.lower() for key in READERS] + followed_from_others == fields
 
 
 @pytest.mark.parametrize(
@@ -167,7 +171,8 @@ def test_an_unknown_key_like_no_other_is_answered_with_all_known_ones(key):
         ("OWNER_DATABASE", "", "a str that is not empty", "Write a name in quotes"),
         ("OWNER_DATABASE", None, "a str that is not empty", "Write a name in quotes"),
         ("OWNER_DATABASE", ["owner"], "a str that is not empty", "Write a name in quotes"),
-        ("TENANT_FK_FIELD", " ", "a str that is not empty", "Write a name in quotes"),
+        ("TENANT_FK_FIELD", " ", "the name of a field", "Write 'tenant'"),
+        ("TENANT_FK_FIELD", "a__b", "the name of a field", "Write 'tenant'"),
         ("LOGIN_ROLES", "web", "a str is a list of letters", 'Write ["web"]'),
         ("FRAMEWORK_APPS", "auth", "a str is a list of letters", 'Write ["auth"]'),
         ("SENSITIVE_FIELDS", "email", "a str is a list of letters", 'Write ["email"]'),
@@ -223,33 +228,14 @@ def test_a_wrong_item_of_a_list_is_named_by_its_place(key, given, why):
 
 
 @pytest.mark.parametrize(
-    ("key", "given"),
-    [
-        ("MEMBERSHIP_MODEL", "tenants.Membership"),
-        ("TENANT_FK_FIELD", "company"),
-        ("TENANT_ROLES", True),
-        ("STRICT_MODE", True),
-    ],
-)
-def test_a_feature_of_a_later_version_is_refused_rather_than_ignored(key, given):
-    message = refusal({key: given})
-
-    assert key in NOT_YET
-    assert f'RLS_PERMS["{key}"] is {given!r}' in message
-    assert "not in this version of rls_perms yet. Remove it." in message
-
-
-@pytest.mark.parametrize(
     ("key", "default"),
     [
-        ("MEMBERSHIP_MODEL", None),
         ("TENANT_FK_FIELD", "tenant"),
-        ("TENANT_ROLES", False),
         ("STRICT_MODE", False),
         ("SIGNED_CONTEXT", False),
     ],
 )
-def test_the_default_of_a_later_versions_key_may_be_written_out(key, default):
+def test_a_default_may_be_written_out(key, default):
     assert parse({key: default}, DATABASES) == parse({}, DATABASES)
 
 
@@ -293,6 +279,78 @@ def test_a_session_level_role_is_refused_on_an_alias_under_our_care():
 
 def test_a_session_level_role_is_the_owners_own_business():
     assert parse({"OWNER_DATABASE": "owner"}, DATABASES).owner_database == "owner"
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ("-c statement_timeout=5s -crole=boss", "role"),
+        ("-c role=boss", "role"),
+        ("--session-authorization=boss", "session-authorization"),
+        ("-c rls_perms.tenant_id=7", "rls_perms.tenant_id"),
+    ],
+)
+def test_options_that_say_who_the_session_is_are_refused(options, name):
+    databases = {"default": {"USER": "web", "OPTIONS": {"options": options}}}
+    with pytest.raises(ConfigurationError) as caught:
+        parse({}, databases)
+
+    assert f"""DATABASES["default"]["OPTIONS"]["options"] is {options!r}""" in str(caught.value)
+    assert f"Remove {name!r} from it" in str(caught.value)
+
+
+def test_other_options_are_the_projects_own_business():
+    given = "-c statement_timeout=5s -c search_path=acme"
+
+    parse({}, {"default": {"USER": "web", "OPTIONS": {"options": given}}})
+
+
+def test_each_database_may_have_an_owner_and_logins_of_its_own():
+    owners = {"default": "owner", "archive": "archive_owner"}
+    conf = parse(
+        {"DATABASES": ["default", "replica", "reports", "archive"], "OWNER_DATABASE": owners},
+        DATABASES,
+    )
+
+    assert conf.owner_database == "owner"
+    assert [conf.owner_of(one) for one in ("default", "replica", "archive", "archive_owner")] == [
+        *("owner", "owner", "archive_owner", "archive_owner")
+    ]
+    assert conf.logins_of("owner") == ("web", "reader")
+    assert conf.logins_of("replica") == ("web", "reader")
+    assert conf.logins_of("archive_owner") == conf.logins_of("archive") == ("keeper",)
+
+
+def test_logins_that_are_listed_are_those_of_every_database():
+    conf = parse(
+        {
+            "DATABASES": ["default", "archive"],
+            "OWNER_DATABASE": {"default": "owner", "archive": "archive_owner"},
+            "LOGIN_ROLES": ["web", "worker"],
+        },
+        DATABASES,
+    )
+
+    assert conf.logins_of("archive_owner") == ("web", "worker")
+
+
+def test_an_owner_of_an_alias_that_is_not_ours_is_refused():
+    message = refusal({"OWNER_DATABASE": {"replica": "owner"}})
+
+    assert "OWNER_DATABASE" in message
+    assert "has 'replica', DATABASES has not. Known: default." in message
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({}, "it names no alias"),
+        ({"default": ""}, "a str that is not empty"),
+        ({"default": 5}, "a str that is not empty"),
+    ],
+)
+def test_owners_that_cannot_be_right_are_refused(given, says):
+    assert says in refusal({"OWNER_DATABASE": given})
 
 
 def test_a_group_maps_to_a_role():

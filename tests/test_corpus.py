@@ -4,24 +4,32 @@ import os
 import random
 
 import pytest
-from django.db import connection, connections
-from django.db.models import Q
+from django.conf import settings as conf
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from rls_perms import CurrentUser, as_user
-from rls_perms.conditions import parse
-from rls_perms.exceptions import ReadsItself
-from rls_perms.policies.compile import table_of
-from rls_perms.policies.constraint import RowSecurity
-from rls_perms.statements.conditions import Text
-from tests import corpus, people
+from tests import corpus, people, variants
+from tests.corpus_policies import OWNER, Shown
+from tests.deployments import ROOT
+from tests.example import deployed
 from tests.library.models import Book, City, Cover, Label, Loan, Person, Publisher
-from tests.people import OWNER
 
 pytestmark = pytest.mark.usefixtures("db")
 
 CASES = 12
+#: How often as many conditions are made up for each model of the example.
+EXAMPLES = variants.examples(plain=10, all_=10)
+EXAMPLES_MODELS = [
+    "billing.Customer",
+    "billing.Invoice",
+    "billing.InvoiceLine",
+    "office.Attachment",
+    "office.Comment",
+    "office.Document",
+    "office.File",
+    "tenants.Employee",
+    "tenants.Tenant",
+]
 
 
 class Library:
@@ -83,19 +91,13 @@ KEYED = {kind for kind in corpus.VALUES if kind.__name__ == "UUIDField"}
 def library(db):
     made = Library()
     people.sync()
-    yield made
-    with connections[OWNER].cursor() as cursor:
-        cursor.execute("DROP POLICY IF EXISTS corpus ON library_book")
-        cursor.execute(
-            "DO $$ DECLARE one regprocedure; BEGIN"
-            " FOR one IN SELECT oid FROM pg_proc WHERE obj_description(oid, 'pg_proc') ="
-            " 'rls_perms reader' LOOP EXECUTE format('DROP FUNCTION %s', one); END LOOP; END $$"
-        )
+    with Shown(Book, made.reader).cleared() as shown:
+        yield shown
 
 
 @settings(
     # More, and others each time: RLS_PERMS_EXAMPLES=1000.
-    max_examples=int(os.environ.get("RLS_PERMS_EXAMPLES", "40")),
+    max_examples=variants.examples(plain=10, all_=40),
     derandomize="RLS_PERMS_EXAMPLES" not in os.environ,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
@@ -106,66 +108,24 @@ def test_a_policy_shows_what_filter_has(library, asked):
     for condition in asked:
         note(repr(condition))
 
-        assert seen_under(library, condition) == filtered(library, condition), repr(condition)
+        assert library.under(condition) == library.filtered(condition), repr(condition)
 
 
-def seen_under(library, condition):
-    """The books that somebody sees under a policy, by raw SQL and by the ORM."""
-    make_policy(condition)
-    with as_user(library.reader):
-        by_orm = set(Book.objects.values_list("pk", flat=True))
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT id FROM library_book")
-            by_sql = {key for (key,) in cursor.fetchall()}
-    assert by_orm == by_sql
-    return by_sql
+# The models of the example project, in processes of their own, which have its settings
 
 
-def make_policy(condition):
-    reach = RowSecurity(name="corpus").reach(Book)
-    text = Text(Book, table_of(Book), connections[OWNER])
-    condition_text = text.of(parse(condition, Book), reach.as_owner(trusted=reads_books(condition)))
-    everyone = people.role("everyone")
-    made = [one.sql for one in text.readers.values()]
-    made += [
-        f'GRANT EXECUTE ON FUNCTION rls_perms."{one.name}"({", ".join(one.arguments)}) '
-        f'TO "{everyone}"'
-        for one in text.readers.values()
-    ]
-    with connections[OWNER].cursor() as cursor:
-        cursor.execute("DROP POLICY IF EXISTS corpus ON library_book")
-        cursor.execute(";\n".join(one.rstrip(";\n") for one in made) or "SELECT 1")
-        cursor.execute(
-            f'CREATE POLICY corpus ON library_book FOR SELECT TO "{everyone}" '
-            f"USING ({condition_text})",
-            None,
-        )
+@pytest.fixture(scope="module")
+def example():
+    with deployed(f"{conf.PROJECT}_corpus") as made:
+        made.seed(2)
+        yield made
 
 
-def reads_books(condition):
-    """Whether only the owner can look: the condition comes back to the books."""
-    declared = RowSecurity(name="corpus", policies=[people.policy("corpus", using=condition)])
-    try:
-        list(declared.reach(Book).reads())
-    except ReadsItself:
-        return True
-    return False
+@pytest.mark.slow
+@pytest.mark.parametrize("model", EXAMPLES_MODELS)
+def test_a_policy_on_a_model_of_the_example_shows_what_filter_has(example, model):
+    done = example.python("-m", "tests.corpus_of_example", model, PYTHONPATH=str(ROOT))
 
-
-def filtered(library, condition):
-    rows = Book.objects.using(OWNER).filter(without_asker(condition, library.reader))
-    return set(rows.values_list("pk", flat=True))
-
-
-def without_asker(condition, user):
-    """*condition* with the key of *user* in the place of CurrentUser()."""
-    children = []
-    for child in condition.children:
-        if isinstance(child, Q):
-            child = without_asker(child, user)
-        elif isinstance(child, tuple) and isinstance(child[1], CurrentUser):
-            child = (child[0], user.pk)
-        elif hasattr(child, "condition") and hasattr(child, "model"):
-            child = type(child)(child.model, without_asker(child.condition, user))
-        children.append(child)
-    return Q.create(children, connector=condition.connector, negated=condition.negated)
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+    assert int(done.stdout) >= CASES * EXAMPLES
+    print(f"{model}: {done.stdout.strip()} cases")

@@ -24,7 +24,7 @@ from rls_perms import (
     as_user,
 )
 from rls_perms.keywords import Command
-from tests import people
+from tests import people, variants
 from tests.office.models import Case, Q, Room, User
 from tests.trials import allowed_on, inserts, tried
 from tests.truth import Truth
@@ -120,7 +120,7 @@ def office(db):
 
 @settings(
     # More, and others each time: RLS_PERMS_EXAMPLES=1000.
-    max_examples=int(os.environ.get("RLS_PERMS_EXAMPLES", "30")),
+    max_examples=variants.examples(plain=6, all_=30),
     derandomize="RLS_PERMS_EXAMPLES" not in os.environ,
     deadline=None,
     # Each example is a database's work: a failing one is shown as it was found.

@@ -11,7 +11,7 @@ from django.template import engines
 from guardian.models import UserObjectPermission
 
 from rls_perms import PermissionDenied, as_system, as_user, loud_denials
-from tests import people
+from tests import kept, people
 from tests.office.models import Case, Contract, Document, Project, Room, Tag, Task, Ticket, User
 from tests.settings import PROJECT
 
@@ -21,7 +21,7 @@ NAMES = ("document", "ticket", "tag", "contract", "case", "project", "task")
 
 @pytest.fixture
 def office(db):
-    return Office()
+    return kept.world(Office)
 
 
 class Office:
@@ -41,7 +41,6 @@ class Office:
         self.clerk = people.user("clerk", tenant=self.tenant, groups=[clerks])
         self.mover = people.user("mover", tenant=self.tenant, groups=[movers])
         self.nobody = people.user("nobody", tenant=self.tenant)
-        people.sync()
 
     def document(self, title="new", **fields):
         return people.make(Document(title=title, tenant_id=self.tenant.pk, **fields))

@@ -10,7 +10,7 @@ from django.test import AsyncClient, Client
 from django.urls import path
 
 from rls_perms import PermissionDenied
-from tests import people
+from tests import kept, people
 from tests.office.models import Document
 
 # Views
@@ -96,7 +96,7 @@ urlpatterns = [
 
 @pytest.fixture
 def office(db, settings_of_requests):
-    return Office()
+    return kept.world(Office)
 
 
 @pytest.fixture
@@ -118,7 +118,6 @@ class Office:
         group = people.group("Adders", "office.view_document", "office.add_document")
         self.ann = people.user("ann", tenant=self.tenant, groups=[group])
         self.row = people.make(Document(tenant_id=self.tenant.pk, title="new"))
-        people.sync()
 
     def ask(self, page, user=None):
         client = Client()

@@ -39,8 +39,11 @@ from tests.reader import Reader
 pytestmark = pytest.mark.slow
 
 README = ROOT / "README.md"
-#: Pages of a project of their own: tests/test_tutorial.py.
-OTHERS = (ROOT / "docs" / "tutorial.md",)
+#: Pages of projects of their own: tests/test_tutorial.py, tests/test_moving_over.py.
+OTHERS = [
+    ROOT / "docs" / f"{name}.md"
+    for name in ("tutorial", "from_django_rls_tenants", "from_django_rls")
+]
 PAGES = [
     page
     for page in (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")))

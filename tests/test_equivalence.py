@@ -215,9 +215,8 @@ def test_the_database_allows_what_has_perm_and_the_policies_allow(seed):
     assert differences(world) == []
 
 
-@pytest.mark.parametrize(
-    "seed", [3, *(pytest.param(one, marks=pytest.mark.slow) for one in range(4, 5))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [3, 4])
 def test_the_permissive_policies_hold_without_the_floor(seed, drop_policies):
     world = World(seed)
     drop_policies("floor %")
@@ -225,9 +224,8 @@ def test_the_permissive_policies_hold_without_the_floor(seed, drop_policies):
     assert differences(world) == []
 
 
-@pytest.mark.parametrize(
-    "seed", [5, *(pytest.param(one, marks=pytest.mark.slow) for one in range(6, 7))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [5, 6])
 def test_the_floor_holds_without_the_tenant_in_the_permissive_policies(seed, drop_tenant_terms):
     world = World(seed)
     drop_tenant_terms()

@@ -37,6 +37,7 @@ def test_the_comparison_notices_each_fault_that_changes_something(example):
     assert page(found) == PAGE.read_text()
 
 
+@pytest.mark.slow
 def test_the_comparison_notices_each_fault_of_customers_that_changes_something(example):
     code = CODE.format("labels=['billing.Customer'], only='billing.Customer'")
 

@@ -19,7 +19,7 @@ from guardian.shortcuts import assign_perm, get_objects_for_user
 
 from rls_perms import PermissionDenied, as_user
 from rls_perms.framework import framework_tables
-from tests import people
+from tests import kept, people
 from tests.office.models import Contract, Document, Room, Tag, Ticket, User
 
 ACTIONS = ("view", "add", "change", "delete")
@@ -27,6 +27,10 @@ ACTIONS = ("view", "add", "change", "delete")
 
 @pytest.fixture
 def clerk(db):
+    return kept.world(make_clerk)
+
+
+def make_clerk():
     """A clerk with every permission, in a tenant with two documents and one of another."""
     tenant, other = people.tenant("acme"), people.tenant("bolt")
     # All that hangs on a user or a document, too, which deleting looks through.
@@ -37,7 +41,6 @@ def clerk(db):
     people.make(Document(tenant=tenant, title="clerks", owner=clerk))
     people.make(Document(tenant=tenant, title="bobs", owner=bob))
     people.make(Document(tenant=other, title="foreign", owner=bob))
-    people.sync()
     return User.objects.using("owner").get(pk=clerk.pk)
 
 

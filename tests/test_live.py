@@ -19,7 +19,7 @@ from rls_perms import EVERYONE, SELECT, Policy, RowSecurity, as_user
 from rls_perms import Permission as Holders
 from rls_perms.exceptions import NamedGroup, PermissionDenied
 from rls_perms.roles import generated_name, other_name
-from tests import deployments, people
+from tests import deployments, kept, people
 from tests.deployments import PASSWORD, sync_pg_roles
 from tests.office.models import Case, Ticket, User
 
@@ -37,7 +37,7 @@ def deployment():
 @pytest.fixture(autouse=True)
 def clean(deployment):
     """Nobody at first; after whatever the test does a sync has nothing to do."""
-    deployment.as_boss("TRUNCATE office_tenant, office_user, auth_group CASCADE")
+    kept.empty()
     sync_pg_roles(prune=True)
     yield
     assert sync_pg_roles(check=True).out == CLEAN

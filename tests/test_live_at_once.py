@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db import OperationalError, connection, connections, transaction
 
 from rls_perms import as_user
-from tests import deployments, people
+from tests import deployments, kept, people
 from tests.deployments import PASSWORD, sync_pg_roles
 from tests.office.models import Ticket, User
 from tests.test_live import CLEAN, holds
@@ -30,7 +30,7 @@ def deployment():
 @pytest.fixture(autouse=True)
 def firm(deployment):
     """Four groups that everybody edits, four users in them, a ticket."""
-    deployment.as_boss("TRUNCATE office_tenant, office_user, auth_group CASCADE")
+    kept.empty()
     sync_pg_roles(prune=True)
     acme = people.tenant()
     people.make(Ticket(tenant=acme, title="one"))
@@ -136,6 +136,7 @@ def test_edits_syncs_and_first_uses_at_once(deployment):
     assert ends == ["done"] * 3 + [[0] * 5] * 2
 
 
+@pytest.mark.slow
 def test_edits_while_triggers_are_removed_and_made_again(deployment):
     def remake():
         for _ in range(6):
@@ -149,6 +150,7 @@ def test_edits_while_triggers_are_removed_and_made_again(deployment):
     sync_pg_roles()
 
 
+@pytest.mark.slow
 def test_edits_in_two_databases_of_one_cluster_at_once(deployment):
     with deployments.empty() as other:
         deployments.migrate()

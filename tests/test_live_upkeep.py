@@ -9,7 +9,7 @@ from django.test import override_settings
 
 from rls_perms import as_role, as_user
 from rls_perms.exceptions import PermissionDenied
-from tests import deployments, people
+from tests import deployments, kept, people, variants
 from tests.deployments import PASSWORD, sync_pg_roles
 from tests.test_live import CLEAN, belongs, holds, mapped
 
@@ -26,7 +26,7 @@ def deployment():
 @pytest.fixture(autouse=True)
 def clean(deployment):
     """Nobody, and nothing left to do."""
-    deployment.as_boss("TRUNCATE office_tenant, office_user, auth_group CASCADE")
+    kept.empty()
     sync_pg_roles(prune=True)
 
 
@@ -76,7 +76,10 @@ AMISS = {
 }
 
 
-@pytest.mark.parametrize("statement", AMISS.values(), ids=AMISS)
+PLAIN = ("a trigger dropped", "a trigger disabled", "a function changed", "a function dropped")
+
+
+@pytest.mark.parametrize("statement", variants.cases(AMISS, plain=PLAIN))
 def test_what_is_amiss_with_the_triggers_is_found_and_mended(deployment, statement):
     deployment.as_boss(statement)
     found = sync_pg_roles(check=True)
@@ -130,6 +133,7 @@ def test_migrate_alone_installs_them():
         assert sync_pg_roles(check=True).out == CLEAN
 
 
+@pytest.mark.slow
 def test_guardian_back_to_zero_and_forth(deployment):
     group = people.group("Readers", "office.view_ticket")
     deployments.migrate("guardian", "zero")
@@ -142,6 +146,7 @@ def test_guardian_back_to_zero_and_forth(deployment):
     assert sync_pg_roles(check=True).out == CLEAN
 
 
+@pytest.mark.slow
 def test_auth_back_to_its_first_migrations_and_forth(deployment):
     people.group("Readers", "office.view_ticket")
     for model, column in (("group", "name"), ("permission", "codename"), ("permission", "name")):

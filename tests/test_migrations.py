@@ -17,7 +17,7 @@ from guardian.models import UserObjectPermission
 from rls_perms import CurrentUser, ObjectPermissions, Policy, RowSecurity, as_system
 from rls_perms.exceptions import PermissionDenied, WrongCredentials
 from rls_perms.sync.migrating import RlsPermsWarning
-from tests import deployments, people
+from tests import deployments, kept, people
 from tests.deployments import migrate, sync_pg_roles, written
 from tests.office.models import Case, Document, Ticket
 
@@ -40,7 +40,7 @@ def deployment():
 @pytest.fixture
 def rows(deployment):
     """One row of each of three models, and users who see them."""
-    deployment.as_boss("TRUNCATE office_tenant, office_user, auth_group CASCADE")
+    kept.empty()
     sync_pg_roles()
     return make_rows()
 
@@ -128,6 +128,7 @@ def test_a_role_made_before_its_group_adopts_it(deployment, rows):
     assert f'"id": "{group}", "bound": "Clerks"' in mark
 
 
+@pytest.mark.slow
 def test_migrating_one_app_of_an_empty_database_works(empty):
     migrate("contenttypes")
     migrate("auth")
@@ -139,6 +140,7 @@ def test_migrating_one_app_of_an_empty_database_works(empty):
 # Back and forth
 
 
+@pytest.mark.slow
 def test_the_app_can_be_migrated_back_to_zero_and_again(empty):
     migrate()
     before = {table: policies(empty, table) for table in ("office_ticket", "office_document")}
@@ -155,6 +157,7 @@ def test_the_app_can_be_migrated_back_to_zero_and_again(empty):
     assert sees(made.guest, made.document, made.tenant)
 
 
+@pytest.mark.slow
 def test_guardian_can_be_migrated_back_to_zero_and_takes_no_policy_along(empty):
     migrate()
     before = policies(empty, "office_document")

@@ -66,7 +66,7 @@ def wanted(groups=(), combinations=(), protections=(ITEM,), names=NAMES, **more)
         auth=Auth(
             groups={key: name for key, name, _ in groups},
             group_permissions=held,
-            combinations=frozenset(combinations),
+            combinations=frozenset((*one, None) for one in combinations),
             permission_ids={name: str(number) for number, name in enumerate(known, 1)},
         ),
         tables=tables(*protections),

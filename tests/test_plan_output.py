@@ -13,7 +13,7 @@ from rls_perms.keywords import RoleKind
 from rls_perms.management.progress import ProgressBar
 from rls_perms.plan import CreateRole
 from rls_perms.roles import Role, RoleNames
-from tests import deployments, people, postgres
+from tests import deployments, kept, people, postgres
 from tests.deployments import PASSWORD, sync_pg_roles, written
 
 
@@ -27,7 +27,7 @@ def deployment():
 @pytest.fixture(autouse=True)
 def pending(deployment):
     """A new group with a name that has to be quoted, a combination, and a grant of a hand's."""
-    deployment.as_boss("TRUNCATE office_tenant, office_user, auth_group CASCADE")
+    kept.empty()
     with deployments.without_live_triggers():
         sync_pg_roles(prune=True)
         group = people.group('Clerk\'s; "x" --', "office.view_ticket", "office.add_document")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.conf import settings
 
@@ -48,6 +49,19 @@ def run():
 
 def test_a_shop_with_an_admin_and_an_api(run):
     assert " passed" in run("shop")
+
+
+def test_an_atlas_on_postgis(run):
+    with psycopg.connect(dbname="postgres") as administrator:
+        query = "SELECT FROM pg_available_extensions WHERE name = 'postgis'"
+        here = administrator.execute(query).fetchone() is not None
+        is_debians = administrator.info.server_version < 160_000
+    if not here:
+        reason = "No postgis on this server. Install Debian's package postgresql-15-postgis-3."
+        # The embedded server has none; in CI a test that could run is not left out.
+        (pytest.fail if os.environ.get("CI") and is_debians else pytest.skip)(reason)
+
+    assert " passed" in run("atlas")
 
 
 def test_a_site_that_people_sign_up_to(run):

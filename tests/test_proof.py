@@ -29,7 +29,7 @@ from rls_perms.testing import assert_permissions_match
 from rls_perms.testing.askers import Asker
 from rls_perms.testing.rows import Rows
 from rls_perms.testing.tried import Tried, fields_of
-from tests import people
+from tests import people, variants
 from tests.declaring import declared
 from tests.office.models import Case, Document, Project, Room, Ticket, User
 from tests.test_equivalence import MODELS, World
@@ -84,9 +84,8 @@ def office():
     return Office()
 
 
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(one, marks=pytest.mark.slow) for one in range(1, 3))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
 def test_a_world_of_every_kind_has_no_difference(seed):
     World(seed)
 
@@ -166,7 +165,10 @@ DECLARATIONS = {
 }
 
 
-@pytest.mark.parametrize("wanted", DECLARATIONS.values(), ids=DECLARATIONS)
+PLAIN = ("the permission", "targets", "shared", "a setting")
+
+
+@pytest.mark.parametrize("wanted", variants.cases(DECLARATIONS, plain=PLAIN))
 def test_a_declaration_has_no_difference(office, wanted):
     people.make(Project(tenant=office.clerk.tenant, name="mine", owner=office.clerk))
 

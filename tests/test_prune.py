@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.models import Group
 
-from tests import deployments, people
+from tests import deployments, kept, people
 from tests.deployments import sync_pg_roles
 
 
@@ -17,7 +17,7 @@ def deployment():
 @pytest.fixture(autouse=True)
 def idle(deployment):
     """The roles of a group that is gone, and of the combination of it and another."""
-    deployment.as_boss("TRUNCATE office_tenant, office_user, auth_group CASCADE")
+    kept.empty()
     gone = people.group("Gone", "office.view_ticket")
     stays = people.group("Stays", "office.view_ticket")
     people.user("both", groups=[gone, stays])

@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import AsyncClient, Client, override_settings
 from guardian.models import GroupObjectPermission, UserObjectPermission
 
-from tests import people
+from tests import kept, people
 from tests.office.models import Document, Tag, Ticket, User
 from tests.settings import PROJECT, RLS_PERMS
 from tests.signed import said
@@ -21,7 +21,7 @@ ALL = tuple(f"office.{one}_{name}" for name in ("document", "ticket", "tag") for
 @pytest.fixture
 def office(db):
     """One tenant with a clerk, a viewer and somebody without anything; another tenant."""
-    return Office()
+    return kept.world(Office)
 
 
 class Office:
@@ -36,7 +36,6 @@ class Office:
         self.bobs = people.make(Document(tenant=self.tenant, title="bobs", owner=self.bob))
         self.closed = people.make(Document(tenant=self.tenant, title="closed", closed=True))
         self.foreign = people.make(Document(tenant=self.other, title="foreign"))
-        people.sync()
 
     def client(self, user=None, **options):
         client = Client(**options)
@@ -739,6 +738,7 @@ def region(request):
 
 
 def test_context_processors_set_what_policies_read(office):
+    """PARITY A19."""
     with with_settings(CONTEXT_PROCESSORS=["tests.test_requests.region"]):
         query = f"SELECT {said('region')}, {said('empty')}"
         response = office.client(office.ann).post("/raw/", {"query": query})

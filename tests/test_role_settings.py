@@ -1,4 +1,4 @@
-"""Parameters that GROUP_ROLES gives a role: set with it, and gone with it."""
+"""Parameters that GROUP_ROLES gives a role: set with it, and gone with it (PARITY A32)."""
 
 import pytest
 from django.db import DataError, OperationalError, connection, connections, transaction
@@ -6,7 +6,7 @@ from django.test import override_settings
 
 from rls_perms import as_role, as_system, as_user
 from rls_perms.exceptions import PermissionDenied
-from tests import deployments, people
+from tests import deployments, kept, people
 from tests.deployments import sync_pg_roles
 from tests.wire import round_trips
 
@@ -38,7 +38,7 @@ def deployment():
 
 @pytest.fixture(autouse=True)
 def synced(deployment):
-    deployment.as_boss("TRUNCATE office_tenant, office_user, auth_group CASCADE")
+    kept.empty()
     connections.close_all()
     with given():
         people.group("Clerks", "office.view_ticket")

@@ -8,7 +8,7 @@ from django.db.models import Manager, QuerySet
 from guardian.models import UserObjectPermission
 
 from rls_perms import PermissionDenied, as_system, as_user
-from tests import people
+from tests import kept, people
 from tests.office.models import Contract, Document, Tag, Ticket
 from tests.settings import PROJECT
 
@@ -20,7 +20,7 @@ by_model = pytest.mark.parametrize("model", MODELS)
 
 @pytest.fixture
 def office(db):
-    return Office()
+    return kept.world(Office)
 
 
 class Office:
@@ -37,7 +37,6 @@ class Office:
         self.viewer = people.user("viewer", tenant=self.tenant, groups=[viewers])
         self.editor = people.user("editor", tenant=self.tenant, groups=[editors])
         self.nobody = people.user("nobody", tenant=self.tenant)
-        people.sync()
 
     def new(self, model, number=1, tenant=None):
         if model is Tag:

@@ -33,7 +33,7 @@ from rls_perms.explain import show
 from rls_perms.middleware import RequestContext
 from rls_perms.policies.asked import asked
 from rls_perms.values import text_of
-from tests import people
+from tests import kept, people
 from tests.office.models import Tenant
 from tests.settings import RLS_PERMS
 from tests.wire import round_trips
@@ -213,9 +213,11 @@ def sample(deployed):
 
 @pytest.fixture
 def ann(db):
-    made = people.user("ann", tenant=people.tenant())
-    people.sync()
-    return made
+    return kept.world(make_ann)
+
+
+def make_ann():
+    return people.user("ann", tenant=people.tenant())
 
 
 def raw(model, alias="default"):

@@ -16,7 +16,7 @@ from django.test.utils import isolate_apps
 from rls_perms import ObjectPermissions, Policy, RowSecurity, as_system, as_user
 from rls_perms.checks import e002_declaration
 from rls_perms.exceptions import ConfigurationError, PermissionDenied
-from tests import people
+from tests import kept, people
 from tests.deployments import sync_pg_roles
 from tests.office.models import Tenant
 from tests.shapes import project
@@ -67,7 +67,7 @@ def shapes():
 @pytest.fixture(autouse=True)
 def empty(shapes):
     """No row but those of Django's own, and partitions as they were made."""
-    shapes.as_boss("TRUNCATE office_tenant, office_user, auth_group CASCADE")
+    kept.empty()
 
 
 @pytest.fixture
@@ -469,6 +469,7 @@ def test_a_condition_reads_a_table_of_another_schema(acme):
         assert [one.text for one in Remark.objects.all()] == ["yes"]
 
 
+@pytest.mark.slow
 def test_a_schema_of_the_search_path_is_as_good_as_public():
     with project.deployed(search_path='"Off ice"') as made:
         tenant = people.tenant("acme")

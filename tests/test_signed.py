@@ -333,6 +333,7 @@ def test_a_token_is_a_signature_and_the_json_text_that_it_signs():
         "database": "acme",
         "backend": 11,
         "known": None,
+        "in_tenant": False,
         "make": False,
         "parameters": True,
     }

@@ -28,6 +28,7 @@ from django.core.management import call_command
 from django.db import connections
 
 from rls_perms import templates
+from rls_perms.contrib.django_rls_tenants import RLSConstraint
 from rls_perms.policies.constraint import declaration
 from rls_perms.statements import install as text
 from rls_perms.statements.render import text as as_text
@@ -80,7 +81,11 @@ def definition(model):
 
 
 def around():
-    """What migrations emit besides declarations: an ALTER, two DROPs, and a declaration's end."""
+    """
+    What migrations emit besides declarations.
+
+    An ALTER, two DROPs, a declaration's end, and that of another library's.
+    """
     field = Document._meta.get_field("title").clone()
     field.max_length = 60
     field.set_attributes_from_name("title")
@@ -90,6 +95,7 @@ def around():
         editor.remove_field(Project, Project._meta.get_field("name"))
         editor.delete_model(Ticket)
         editor.remove_constraint(Document, declaration(Document))
+        editor.remove_constraint(Document, RLSConstraint(field="tenant", name="past"))
     return "\n".join(editor.collected_sql)
 
 

@@ -1,4 +1,4 @@
-"""Every statement runs as the role of its context, by no more messages than Django's own."""
+"""Every statement runs as the role of its context, by Django's number of messages (B4, B13)."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from psycopg import sql
 
 from rls_perms import as_role, as_system, as_tenant, as_user
 from rls_perms.exceptions import PermissionDenied, UnknownRole
-from tests import people
+from tests import kept, people
 from tests.office.models import Room, Tenant, Ticket, User
 from tests.signed import said, unsigned_only
 from tests.wire import round_trips
@@ -60,6 +60,10 @@ class Firm:
 
 @pytest.fixture
 def firm(db):
+    return kept.world(make_firm)
+
+
+def make_firm():
     acme, bolt = people.tenant("acme"), people.tenant("bolt")
     clerks = people.group("Clerks", "office.view_ticket")
     managers = people.group("Managers", "office.view_ticket")
@@ -72,7 +76,6 @@ def firm(db):
     for tenant in (acme, bolt):
         for number in (1, 2):
             people.make(Ticket(tenant=tenant, title=f"{tenant.name} {number}"))
-    people.sync()
     return made
 
 

@@ -89,4 +89,6 @@ RLS_PERMS = {
     "TENANT_MODEL": "tenants.Tenant",
     "TENANT_RESOLVER": "tenants.resolver.tenant_of",
     "LOGIN_ROLES": [DATABASES["default"]["USER"]],
+    # A role for each firm: this setting and sync_pg_roles, and no migration.
+    "TENANT_ROLES": os.environ.get("FIRM_TENANT_ROLES") == "1",
 }

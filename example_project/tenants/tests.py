@@ -44,7 +44,7 @@ class TenantsTests(TestCase):
 
         context = self.client.get(reverse("who_am_i")).context
 
-        self.assertTrue(context["facts"]["Current role"].endswith("_clerk"))
+        self.assertIn("_clerk", context["facts"]["Current role"])
         self.assertIn("_everyone", context["facts"]["Member of"])
         self.assertEqual(context["facts"]["Tenant in policies"], self.firm.pk)
         tables = {table["name"]: table for table in context["tables"]}
@@ -56,7 +56,7 @@ class TenantsTests(TestCase):
     def test_a_visitor_is_the_anonymous_role(self):
         context = self.client.get(reverse("who_am_i")).context
 
-        self.assertTrue(context["facts"]["Current role"].endswith("_anonymous"))
+        self.assertIn("_anonymous", context["facts"]["Current role"])
 
     def test_every_list_answers_every_kind_of_user(self):
         for name in ("home", "documents", "files", "customers", "invoices", "colleagues"):

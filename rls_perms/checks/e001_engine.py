@@ -12,8 +12,7 @@ from rls_perms.conf import get_settings
 def check(**options: Any) -> Iterator[Error]:
     """With another backend no statement runs as the role of its context."""
     conf = get_settings()
-    aliases = [*conf.databases, *({conf.owner_database} & set(connections.settings))]
-    for alias in dict.fromkeys(aliases):
+    for alias in (one for one in connections.settings if one in conf.all_aliases):
         engine = connections.settings[alias]["ENGINE"]
         if not engine.startswith("rls_perms.backends."):
             yield Error(

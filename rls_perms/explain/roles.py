@@ -29,7 +29,7 @@ class RoleMeanings:
     def __init__(self, connection: "BaseDatabaseWrapper", owner: str) -> None:
         installed = catalog.in_force(connection)
         names = role_names(installed)
-        state = catalog.roles(connection, installed, get_settings().login_roles)
+        state = catalog.roles(connection, installed, get_settings().logins_of(connection.alias))
         self.connection = connection
         self.owner = owner
         self.groups = read_auth(connection).groups
@@ -66,4 +66,6 @@ class RoleMeanings:
             return f"the group {name!r}" if mark.id else f"the group {name!r}, which is not there"
         if mark.kind is RoleKind.PERMISSION:
             return f"whoever holds {mark.id}"
+        if mark.kind is RoleKind.TENANT:
+            return f"the tenant {mark.id!r}"
         return KINDS.get(mark.kind, f"the role of {mark.kind}")

@@ -11,7 +11,7 @@ def owners_alias(given: str | None) -> str:
     """*given* if it is under our care; by default the owner's. Raises CommandError."""
     conf = get_settings()
     if given is not None:
-        if given not in (*conf.databases, conf.owner_database):
+        if given not in conf.all_aliases:
             raise CommandError(
                 f"DATABASES[{given!r}] is not under the library's care. Name it in "
                 "RLS_PERMS['DATABASES'], or leave --database out."

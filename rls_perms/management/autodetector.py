@@ -8,9 +8,11 @@ from django.db.migrations import operations
 from django.db.migrations.autodetector import MigrationAutodetector as DjangoAutodetector
 from django.db.migrations.autodetector import OperationDependency
 from django.db.migrations.operations.base import Operation
+from django.db.migrations.utils import resolve_relation
 
 from rls_perms.policies.constraint import RowSecurity
 from rls_perms.policies.reads import FieldKey, asks_for_user, fields_read
+from rls_perms.policies.same_tenant import SameTenant
 
 #: What has to come first: an operation after which a field is there under its name, and one
 #: after which a declaration reads no more.
@@ -53,6 +55,8 @@ class MigrationAutodetector(DjangoAutodetector):
         if not isinstance(operation, operations.AddConstraint):
             return
         declared: Any = operation.constraint
+        if isinstance(declared, SameTenant):
+            yield from self._of_tenants(declared, app_label, operation.model_name_lower)
         if not isinstance(declared, RowSecurity):
             return
         model = (app_label, operation.model_name_lower)
@@ -61,6 +65,19 @@ class MigrationAutodetector(DjangoAutodetector):
         if asks_for_user(declared):
             created = OperationDependency.Type.CREATE
             yield OperationDependency("__setting__", "AUTH_USER_MODEL", None, created)
+
+    def _of_tenants(
+        self, declared: SameTenant, app_label: str, model: str
+    ) -> Iterator[OperationDependency]:
+        """The fields that a key within the tenant is made of, on both sides."""
+        fields: Any = self.to_state.models[app_label, model].fields
+        parent = resolve_relation(fields[declared.field].remote_field.model, app_label, model)
+        for found in (
+            (app_label, model, declared.field),
+            (app_label, model, declared.tenant),
+            (*parent, declared.parent_tenant),
+        ):
+            yield OperationDependency(*found, MAKES)  # type: ignore[arg-type]
 
     def _stopping(self, operation: Operation, app_label: str) -> Iterator[OperationDependency]:
         """Which declarations read what *operation* renames or removes, until now."""

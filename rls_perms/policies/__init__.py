@@ -8,6 +8,7 @@ from rls_perms.policies.declared import (
     Policy,
 )
 from rls_perms.policies.protected import protect
+from rls_perms.policies.same_tenant import SameTenant
 
 __all__ = [
     "ColumnPermissions",
@@ -15,5 +16,6 @@ __all__ = [
     "OwnerPolicy",
     "Policy",
     "RowSecurity",
+    "SameTenant",
     "protect",
 ]

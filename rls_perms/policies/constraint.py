@@ -194,7 +194,8 @@ class RowSecurity(BaseConstraint):
         """
         asking = catalog.check_credentials(connection)
         made = self.written(self.compiler(model, connection, asking.installed_by or asking.name))
-        closed = as_text(text.close_table(table_of(model), get_settings().login_roles))
+        logins = get_settings().logins_of(connection.alias)
+        closed = as_text(text.close_table(table_of(model), logins))
         return replace(made, sql=f"{closed}\n{made.sql}")
 
     def written(self, compiler: Compiler) -> Definition:
@@ -268,8 +269,7 @@ def role_names(installed: catalog.Installation) -> RoleNames:
 
 def is_ours(connection: "BaseDatabaseWrapper") -> bool:
     """Whether the alias is under the library's care, or its owner's."""
-    conf = get_settings()
-    return connection.alias in (*conf.databases, conf.owner_database)
+    return connection.alias in get_settings().all_aliases
 
 
 class _OfLinks(RowSecurity):

@@ -8,6 +8,12 @@ HAS_INSTALLATION = """
 SELECT pg_catalog.to_regclass('rls_perms.installation') IS NOT NULL
 """
 
+#: A standby has what its primary has, and nothing can be changed on it.
+IS_STANDBY = "SELECT pg_catalog.pg_is_in_recovery()"
+
+#: The process that answers.
+BACKEND = "SELECT pg_catalog.pg_backend_pid()"
+
 SESSION = """
 SELECT current_user::text,
        session_user::text,

@@ -8,9 +8,11 @@ from rls_perms.grants import Membership
 from rls_perms.keywords import RoleKind
 from rls_perms.limits import ADVICE, MOST
 from rls_perms.roles import Mark, fixed_name
+from rls_perms.statements import tenants
 from rls_perms.statements.altering import context_functions, put_policies_back
 from rls_perms.statements.changes import membership_options
 from rls_perms.statements.render import qualified, template
+from rls_perms.statements.tenants import TenantTable
 
 #: Any number will do, as long as nobody else takes it: the bytes of "rls_perm".
 LOCK = int.from_bytes(b"rls_perm")
@@ -25,6 +27,12 @@ LOGIN_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 #: What it may call where contexts are signed: this, and nothing else of ours.
 SIGNED_LOGIN_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("enter", ("text",)),)
+
+#: What it may call, too, where each tenant has a role.
+TENANT_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("named_role_in_tenant", ("text", "text")),
+    ("make_named_role", ("text", "text")),
+)
 
 #: What policies call.
 CONTEXT_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -64,6 +72,21 @@ class UserTables:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MembershipTables:
+    """Where the project keeps which groups a user has in one tenant only."""
+
+    table: str
+    key: str
+    user: str
+    tenant: str
+    tenant_type: str
+    active: str | None
+    #: Table, column of the membership, column of the group; of a foreign key to one group,
+    #: the table of memberships itself.
+    groups: tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
     """What the text of the functions depends on."""
 
@@ -73,6 +96,9 @@ class Installed:
     user_type: str
     tenant_type: str
     users: UserTables
+    memberships: MembershipTables | None
+    #: Where each tenant has a role.
+    tenants: TenantTable | None
     logins: tuple[str, ...]
     server_version: int
     #: Whether policies see the context that a token proved, and no other.
@@ -122,20 +148,20 @@ def functions(wanted: Installed) -> list[sql.Composed]:
         *(_signed_context(wanted) if wanted.signed else _context(wanted)),
         put_policies_back(),
         _session_role(wanted),
+        tenants.serving(wanted.logins, wanted.tenants),
         template(
-            "make_session_role",
-            lock=sql.Literal(LOCK),
+            "make_combination",
             prefix=prefix,
             mark=sql.Literal(_mark_of_session(wanted)),
             everyone=sql.Literal(fixed_name(wanted.prefix, RoleKind.EVERYONE)),
-            held_parts=_held_parts(wanted.users),
-            logins=sql.Literal(list(wanted.logins)),
             most=sql.Literal(MOST),
             advice=sql.Literal(ADVICE),
             part_options=_options(inherit=True, set_role=False, version=wanted.server_version),
             login_options=_options(inherit=False, set_role=True, version=wanted.server_version),
         ),
+        _make_session_role(wanted),
         template("named_role", prefix=prefix),
+        *_of_tenants(wanted),
         template("create_role_setting"),
         template("create_live_map"),
         template("live_map_digest"),
@@ -162,11 +188,7 @@ def _context(wanted: Installed) -> list[sql.Composed]:
             type=sql.SQL(wanted.user_type),
             setting=sql.Literal(f"{wanted.guc_prefix}.user_id"),
         ),
-        template(
-            "tenant_id",
-            type=sql.SQL(wanted.tenant_type),
-            setting=sql.Literal(f"{wanted.guc_prefix}.tenant_id"),
-        ),
+        _tenant_id(wanted),
         template("setting", prefix=sql.Literal(f"{wanted.guc_prefix}.")),
     ]
 
@@ -174,7 +196,7 @@ def _context(wanted: Installed) -> list[sql.Composed]:
 def _signed_context(wanted: Installed) -> list[sql.Composed]:
     return [
         template("signed_user_id", type=sql.SQL(wanted.user_type)),
-        template("signed_tenant_id", type=sql.SQL(wanted.tenant_type)),
+        _tenant_id(wanted),
         template("signed_setting"),
     ]
 
@@ -202,23 +224,74 @@ def _mark_of_session(wanted: Installed) -> str:
     return whole.removesuffix('""}')
 
 
-def _session_role(wanted: Installed) -> sql.Composed:
-    def role(kind: RoleKind) -> sql.Literal:
-        return sql.Literal(fixed_name(wanted.prefix, kind))
+def _tenant_id(wanted: Installed) -> sql.Composed:
+    type, setting = sql.SQL(wanted.tenant_type), sql.Literal(f"{wanted.guc_prefix}.tenant_id")
+    if wanted.tenants is None:
+        if wanted.signed:
+            return template("signed_tenant_id", type=type)
+        return template("tenant_id", type=type, setting=setting)
+    if not wanted.signed:
+        said = sql.SQL("nullif(pg_catalog.current_setting({}, true), '')::{}")
+        return tenants.tenant_id(wanted.tenants, wanted.prefix, type, said.format(setting, type))
+    proved = sql.SQL("nullif(rls_perms.proven() OPERATOR(pg_catalog.->>) 't', '')::{}").format(type)
+    made = tenants.tenant_id(wanted.tenants, wanted.prefix, type, proved)
+    # A worker has another backend's number than the proof.
+    return made + sql.SQL("\nALTER FUNCTION rls_perms.tenant_id() PARALLEL RESTRICTED;")
 
-    users = wanted.users
+
+def _of_tenants(wanted: Installed) -> list[sql.Composed]:
+    if wanted.tenants is None:
+        return [template("drop_tenant_functions")]
+    lock = sql.Literal(LOCK)
+    return tenants.functions(wanted.tenants, wanted.prefix, wanted.database, lock)
+
+
+def _make_session_role(wanted: Installed) -> sql.Composed:
+    lock, users = sql.Literal(LOCK), wanted.users
+    if wanted.tenants is None:
+        return template("make_session_role", lock=lock, held_parts=_held_parts(wanted))
     return template(
-        "session_role",
-        anonymous=role(RoleKind.ANONYMOUS),
-        superuser_role=role(RoleKind.SUPERUSER),
-        system=role(RoleKind.SYSTEM),
-        find_anonymous_user=_find_anonymous_user(users),
+        "make_session_role_in_tenant",
+        lock=lock,
+        held_parts=_held_parts(wanted),
         active=_flag(users.active, default=True),
         superuser=_flag(users.superuser, default=False),
         users=_table(users.users),
         key=sql.Identifier(users.key),
         type=sql.SQL(users.key_type),
-        held_parts=_held_parts(users),
+        tenant_type=sql.SQL(wanted.tenants.key_type),
+        tenant_part=tenants.held(wanted.tenants),
+    )
+
+
+def _session_role(wanted: Installed) -> sql.Composed:
+    def role(kind: RoleKind) -> sql.Literal:
+        return sql.Literal(fixed_name(wanted.prefix, kind))
+
+    users = wanted.users
+    shared: dict[str, sql.Composable] = {
+        "system": role(RoleKind.SYSTEM),
+        "find_anonymous_user": _find_anonymous_user(users),
+        "active": _flag(users.active, default=True),
+        "superuser": _flag(users.superuser, default=False),
+        "users": _table(users.users),
+        "key": sql.Identifier(users.key),
+        "type": sql.SQL(users.key_type),
+        "held_parts": _held_parts(wanted),
+    }
+    if wanted.tenants is not None:
+        return template(
+            "session_role_in_tenant",
+            **shared,
+            tenant_type=sql.SQL(wanted.tenants.key_type),
+            tenant_part=tenants.held(wanted.tenants),
+            tenant_exists=tenants.exists(wanted.tenants),
+        )
+    return template(
+        "session_role",
+        **shared,
+        anonymous=role(RoleKind.ANONYMOUS),
+        superuser_role=role(RoleKind.SUPERUSER),
     )
 
 
@@ -237,8 +310,9 @@ def _find_anonymous_user(users: UserTables) -> sql.Composable:
     )
 
 
-def _held_parts(users: UserTables) -> sql.Composable:
-    branches = [
+def _held_parts(wanted: Installed) -> sql.Composable:
+    users = wanted.users
+    branches: list[sql.Composable] = [
         sql.SQL(
             "SELECT {letter} || held.{part} FROM {table} AS held WHERE held.{user} = asker::{type}"
         ).format(
@@ -251,9 +325,36 @@ def _held_parts(users: UserTables) -> sql.Composable:
         for letter, through in (("g", users.groups), ("p", users.permissions))
         if through is not None
     ]
+    if wanted.memberships is not None:
+        branches.append(_parts_in_tenant(wanted.memberships, users.key_type))
     if not branches:
         return sql.SQL("SELECT NULL::text WHERE false")
     return sql.SQL(" UNION ALL ").join(branches)
+
+
+def _parts_in_tenant(memberships: MembershipTables, user_type: str) -> sql.Composed:
+    """The groups that the asker has in the tenant of the context, and in no other."""
+    active: sql.Composable = sql.SQL("")
+    if memberships.active is not None:
+        active = sql.SQL(" AND member.{}").format(sql.Identifier(memberships.active))
+    table, membership, group = memberships.groups
+    return sql.SQL(
+        "SELECT 'g' || held.{group} FROM {groups} AS held"
+        " JOIN {members} AS member ON member.{key} = held.{membership}"
+        " WHERE member.{user} = asker::{user_type} AND member.{tenant} = tenant::{tenant_type}"
+        "{active}"
+    ).format(
+        group=sql.Identifier(group),
+        groups=_table(table),
+        members=_table(memberships.table),
+        key=sql.Identifier(memberships.key),
+        membership=sql.Identifier(membership),
+        user=sql.Identifier(memberships.user),
+        user_type=sql.SQL(user_type),
+        tenant=sql.Identifier(memberships.tenant),
+        tenant_type=sql.SQL(memberships.tenant_type),
+        active=active,
+    )
 
 
 def _flag(column: str | None, *, default: bool) -> sql.Composable:

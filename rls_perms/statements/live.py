@@ -15,6 +15,7 @@ from rls_perms.statements.install import LOCK
 from rls_perms.statements.render import joined, literals, regclass, template
 from rls_perms.statements.render import text as as_text
 from rls_perms.statements.row_security import Table
+from rls_perms.statements.tenants import TenantTable, part_of
 
 #: How often a trigger tries again where another database of the cluster is at it, too.
 ATTEMPTS = 20
@@ -110,6 +111,15 @@ class Live:
     tables: AuthTables
     logins: tuple[str, ...]
     server_version: int
+    #: Where each tenant has a role.
+    tenants: TenantTable | None = None
+
+    def followed(self) -> list[Table]:
+        """The tables that have triggers, each once."""
+        found = self.tables.tables()
+        if self.tenants is not None:
+            found.append(self.tenants.named)
+        return list(dict.fromkeys(found))
 
 
 def fill(known: LiveMap) -> sql.Composed:
@@ -227,7 +237,7 @@ def functions(wanted: Live) -> dict[str, sql.Composed]:
             type=sql.SQL(auth.group_key_type),
         ),
         "live_follow": template("live_follow", attempts=sql.Literal(ATTEMPTS)),
-        "live_all": template("live_all", groups=groups),
+        "live_all": template("live_all", groups=groups, tenants=_tenants(wanted.tenants)),
         "live_on_permission": template(
             "live_on_permission",
             permissions=permissions,
@@ -262,6 +272,15 @@ def functions(wanted: Live) -> dict[str, sql.Composed]:
             key=sql.Identifier(auth.group_key),
             name=sql.Identifier(auth.group_key),
         )
+    if wanted.tenants is not None:
+        of_tenants = {
+            "tenants": wanted.tenants.named.identifier(),
+            "key": sql.Identifier(wanted.tenants.key),
+            "type": sql.SQL(wanted.tenants.key_type),
+        }
+        part = part_of(wanted.tenants.key_type, sql.SQL("tenant"))
+        found["live_tenant"] = template("live_tenant", **of_tenants, part=part)
+        found["live_on_tenant"] = template("live_on_tenant", key=of_tenants["key"])
     if auth.user_permissions is not None:
         found["live_on_user_permission"] = template(
             "live_on_user_permission",
@@ -271,8 +290,15 @@ def functions(wanted: Live) -> dict[str, sql.Composed]:
     return found
 
 
-def triggers(auth: AuthTables) -> Iterable[sql.Composed]:
+def triggers(wanted: Live) -> Iterable[sql.Composed]:
     """The triggers of each table."""
+    auth = wanted.tables
+    if wanted.tenants is not None:
+        yield template(
+            "live_triggers_of_tenants",
+            table=wanted.tenants.named.identifier(),
+            key=sql.Identifier(wanted.tenants.key),
+        )
     followed = {
         "live_on_content_type": auth.content_types,
         "live_on_permission": auth.permissions,
@@ -297,12 +323,12 @@ def install(wanted: Live) -> sql.Composed:
     settled = template(
         "settle_live",
         tables=sql.SQL("ARRAY[{}]").format(
-            joined(regclass(one.schema, one.name) for one in wanted.tables.tables())
+            joined(regclass(one.schema, one.name) for one in wanted.followed())
         ),
         functions=_array(made),
         owner=sql.Literal(wanted.owner),
     )
-    return joined([*made.values(), *triggers(wanted.tables), settled], "\n")
+    return joined([*made.values(), *triggers(wanted), settled], "\n")
 
 
 def seal(made_of: str) -> sql.Composed:
@@ -331,6 +357,15 @@ PATIENCE = "SET LOCAL lock_timeout TO DEFAULT"
 def _open_mark(wanted: Live, kind: RoleKind) -> str:
     """The mark of a role of *kind* up to its id."""
     return str(Mark(wanted.prefix, wanted.database, kind)).removesuffix("}")
+
+
+def _tenants(tenants: TenantTable | None) -> sql.Composable:
+    """The keys of all tenants, if each has a role."""
+    if tenants is None:
+        return sql.SQL("SELECT NULL::text WHERE false")
+    return sql.SQL("SELECT one.{}::text FROM {} AS one").format(
+        sql.Identifier(tenants.key), tenants.named.identifier()
+    )
 
 
 def _array(values: Iterable[str]) -> sql.Composed:

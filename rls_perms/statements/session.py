@@ -24,7 +24,7 @@ SELECT {settings},
        pg_catalog.set_config('role', found.role, true),
        pg_catalog.set_config({user_setting}, '', true),
        found.role, '', false
-  FROM rls_perms.named_role({short}) AS found (role)"""
+  FROM rls_perms.{function}({arguments}) AS found (role)"""
 
 
 #: Have a token verified, take its role on, and keep the proof of it for this transaction.
@@ -82,12 +82,26 @@ def _settings(wanted: bool) -> sql.SQL:
     return sql.SQL(_one_line(_SETTINGS) if wanted else "NULL")
 
 
-def become_named(short: str, user_setting: str, settings: bool) -> sql.Composed:
-    """Become a role of this project by its short name; *settings* as ``resolve`` has it."""
+def become_named(
+    short: str,
+    user_setting: str,
+    settings: bool,
+    tenant: str | None = None,
+    make: bool = False,
+) -> sql.Composed:
+    """
+    Become a role of this project by its short name; *settings* as ``resolve`` has it.
+
+    With *tenant*, the one that stands for it in that tenant; with *make*, also one that
+    nobody had yet.
+    """
+    names = [short] if tenant is None else [short, tenant]
+    in_tenant = "make_named_role" if make else "named_role_in_tenant"
     return sql.SQL(_one_line(_NAMED)).format(
         settings=_settings(settings),
         user_setting=sql.Literal(user_setting),
-        short=sql.Literal(short),
+        function=sql.Identifier("named_role" if tenant is None else in_tenant),
+        arguments=sql.SQL(", ").join([sql.Literal(one) for one in names]),
     )
 
 
@@ -128,7 +142,27 @@ def put_back(role: str | None, settings: Iterable[str], parameters: Iterable[str
     return sql.SQL("; ").join([sql.SQL("SET ROLE {}").format(name), *cleared, *reset])
 
 
-def make_session_role(asker: str, tenant: str | None) -> sql.Composed:
+def make_named_role(short: str, tenant: str) -> sql.Composed:
+    return sql.SQL("SELECT rls_perms.make_named_role({}, {})").format(
+        sql.Literal(short), sql.Literal(tenant)
+    )
+
+
+def make_session_role(asker: str | None, tenant: str | None) -> sql.Composed:
     return sql.SQL("SELECT rls_perms.make_session_role({}, {})").format(
+        sql.Literal(asker), sql.Literal(tenant)
+    )
+
+
+def has_named_role(short: str, tenant: str) -> sql.Composed:
+    """Raises RP001 as long as there is none."""
+    return sql.SQL("SELECT rls_perms.named_role_in_tenant({}, {})").format(
+        sql.Literal(short), sql.Literal(tenant)
+    )
+
+
+def has_session_role(asker: str | None, tenant: str | None) -> sql.Composed:
+    """Raises RP001 as long as there is none."""
+    return sql.SQL("SELECT FROM rls_perms.session_role({}, {})").format(
         sql.Literal(asker), sql.Literal(tenant)
     )

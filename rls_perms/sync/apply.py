@@ -10,7 +10,7 @@ import psycopg
 from django.db import Error, transaction
 
 from rls_perms import catalog
-from rls_perms.conf import get_settings
+from rls_perms.conf import TenantRoles, get_settings
 from rls_perms.desired import Wanted, desired_state
 from rls_perms.exceptions import PlanError, WrongCredentials
 from rls_perms.keywords import RoleKind
@@ -40,7 +40,7 @@ from rls_perms.sync.auth import read_auth
 from rls_perms.sync.credentials import check_logins, lacks_createrole
 from rls_perms.sync.install import wanted_functions
 from rls_perms.sync.keys import wanted_keys
-from rls_perms.sync.live import auth_tables, live_definitions
+from rls_perms.sync.live import followed_tables, live_definitions
 from rls_perms.sync.parameters import check_parameters
 from rls_perms.sync.tables import Survey, survey
 
@@ -101,7 +101,7 @@ def _plan(
     owner = role.installed_by or role.name
     tables = survey(connection, owner)
     is_test = bool(connection.settings_dict.get(catalog.TEST_DATABASE))
-    logins = () if is_test else get_settings().login_roles
+    logins = () if is_test else get_settings().logins_of(connection.alias)
     check_logins(connection)
     session = catalog.logins(connection, [role.session])[role.session]
     version = catalog.server_version(connection)
@@ -119,12 +119,15 @@ def _plan(
     kept = frozenset(one for one in actual.definitions if one.name not in tables.emptied)
     actual = replace(actual, definitions=kept | tables.made)
     auth = read_auth(connection)
+    of_tenants = get_settings().tenant_roles or TenantRoles()
     wanted = Wanted(
         names=role_names(installed),
         auth=auth,
         tables=tables.tables,
         logins=logins,
         settings={name: one.settings for name, one in get_settings().group_roles.items()},
+        tenant_settings={key: one.settings for key, one in of_tenants.tenants.items()},
+        shares=of_tenants.logins,
         definitions=frozenset({wanted_functions(connection), wanted_keys(), *tables.definitions}),
         is_test=is_test,
         tester=role.session if is_test and not session.superuser else None,
@@ -213,13 +216,13 @@ def _lock(connection: "BaseDatabaseWrapper", changes: Plan) -> None:
     lock and has the table: so wait for neither with the other in hand, but try again.
     """
     defined = {one.definition.name for one in changes if isinstance(one, Define)}
-    auth = auth_tables(connection)
-    if auth is None or not defined & {catalog.LIVE, catalog.NOT_LIVE}:
+    tables = followed_tables(connection)
+    if not tables or not defined & {catalog.LIVE, catalog.NOT_LIVE}:
         catalog.lock(connection, LOCK)
         return
     with connection.cursor() as cursor:
         cursor.execute(SHORT_PATIENCE)
-        cursor.execute(as_text(lock_tables(auth.tables())))
+        cursor.execute(as_text(lock_tables(tables)))
         catalog.lock(connection, LOCK)
         cursor.execute(PATIENCE)
 

@@ -1,14 +1,18 @@
 """Read what Django's auth tables say about groups, permissions and users."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.core.exceptions import FieldDoesNotExist
+from django.db import connections
 
+from rls_perms.conf import get_settings
 from rls_perms.desired import Auth
+from rls_perms.memberships import membership_model, tenant_field
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -44,7 +48,19 @@ def read_auth(connection: "BaseDatabaseWrapper") -> Auth:
         combinations=_combinations(user, alias, names),
         permission_ids={name: str(pk) for pk, name in names.items()},
         direct=_direct(user, alias, names),
+        tenants=_tenants(alias, present),
     )
+
+
+def _tenants(alias: str, present: Collection[str]) -> frozenset[str] | None:
+    """The keys of all tenants, if each has a role."""
+    conf = get_settings()
+    if conf.tenant_roles is None or conf.tenant_model is None:
+        return None
+    model: Any = apps.get_model(conf.tenant_model)
+    if model._meta.db_table not in present:
+        return frozenset()
+    return frozenset(map(str, model._base_manager.using(alias).values_list("pk", flat=True)))
 
 
 def _direct(user: Any, alias: str, names: dict[Any, str]) -> frozenset[str]:
@@ -58,14 +74,16 @@ def _direct(user: Any, alias: str, names: dict[Any, str]) -> frozenset[str]:
 
 def _combinations(
     user: Any, alias: str, names: dict[Any, str]
-) -> frozenset[tuple[frozenset[str], frozenset[str]]]:
+) -> frozenset[tuple[frozenset[str], frozenset[str], str | None]]:
     """Those of active users who are no superusers: the others have roles of their own."""
     filters = {
         name: value
         for name, value in (("is_active", True), ("is_superuser", False))
         if _has_field(user, name)
     }
-    counted = set(user._base_manager.using(alias).filter(**filters).values_list("pk", flat=True))
+    users = user._base_manager.using(alias).filter(**filters)
+    own = _own_tenants(users)
+    counted = set(users.values_list("pk", flat=True))
     groups: defaultdict[Any, set[str]] = defaultdict(set)
     permissions: defaultdict[Any, set[str]] = defaultdict(set)
     for field_name, found, text in (
@@ -76,10 +94,42 @@ def _combinations(
         if field is not None:
             for user_key, other_key in _pairs(field, alias):
                 found[user_key].add(text(other_key))
-    return frozenset(
-        (frozenset(groups[key]), frozenset(permissions[key]))
-        for key in counted & (groups.keys() | permissions.keys())
-    )
+    in_tenants = _in_tenants(alias)
+    placed = own.keys() | {key for key, _ in in_tenants}
+    combinations = {
+        (frozenset(groups[key]), frozenset(permissions[key]), own.get(key))
+        for key in counted & (groups.keys() | permissions.keys() | own.keys())
+        # Where tenants have roles, whoever is in some is not expected without one.
+        if key in own or key not in placed or get_settings().tenant_roles is None
+    }
+    for (key, tenant), held in in_tenants.items():
+        if key in counted:
+            where = None if get_settings().tenant_roles is None else str(tenant)
+            combinations.add((frozenset(groups[key] | held), frozenset(permissions[key]), where))
+    return frozenset(combinations)
+
+
+def _own_tenants(users: Any) -> dict[Any, str]:
+    """User -> the tenant of their foreign key, where tenants have roles."""
+    field = tenant_field()
+    if field is None or get_settings().tenant_roles is None:
+        return {}
+    pairs = users.filter(**{f"{field.name}__isnull": False}).values_list("pk", field.attname)
+    return {user: str(tenant) for user, tenant in pairs}
+
+
+def _in_tenants(alias: str) -> dict[tuple[Any, Any], set[str]]:
+    """The groups that each user has in one tenant, by the keys of both."""
+    memberships = membership_model()
+    tables = connections[alias].introspection.table_names()
+    if memberships is None or not memberships.tables <= set(tables):
+        return {}
+    found: defaultdict[tuple[Any, Any], set[str]] = defaultdict(set)
+    names = memberships.user.attname, memberships.tenant.attname, memberships.groups.name
+    for user, tenant, group in memberships.counting(alias).values_list(*names):
+        # Of a membership without groups too: then they have what they have everywhere.
+        found[user, tenant] |= set() if group is None else {str(group)}
+    return found
 
 
 def _pairs(field: Any, alias: str) -> Any:

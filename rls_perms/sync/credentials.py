@@ -16,7 +16,7 @@ def check_logins(connection: "BaseDatabaseWrapper") -> None:
     """Raise PlanError where a login of the project could go round row security."""
     if connection.settings_dict.get(catalog.TEST_DATABASE):
         return
-    names = get_settings().login_roles
+    names = get_settings().logins_of(connection.alias)
     known = catalog.logins(connection, names)
     has_options = catalog.server_version(connection) >= MEMBERSHIP_OPTIONS
     owner = catalog.current_role(connection)

@@ -12,6 +12,7 @@ from rls_perms import catalog
 from rls_perms.conf import get_settings
 from rls_perms.identifiers import digest
 from rls_perms.keywords import FIXED_ROLES, RoleKind
+from rls_perms.memberships import membership_model
 from rls_perms.plan import CreateRole, refuse_taken
 from rls_perms.policies.compile import roles_named
 from rls_perms.policies.constraint import declaration, role_names
@@ -19,9 +20,10 @@ from rls_perms.roles import Role
 from rls_perms.state import Definition
 from rls_perms.statements import install as text
 from rls_perms.statements.changes import statement as make
-from rls_perms.statements.install import Installed, UserTables
+from rls_perms.statements.install import Installed, MembershipTables, UserTables
 from rls_perms.statements.render import joined
 from rls_perms.statements.render import text as as_text
+from rls_perms.statements.tenants import TenantTable
 from rls_perms.sync.credentials import check_logins, lacks_createrole
 
 if TYPE_CHECKING:
@@ -75,7 +77,7 @@ def _check_roles(connection: "BaseDatabaseWrapper") -> None:
         declared = declaration(model)
         if declared is not None:
             wanted |= roles_named(declared.arms, model, names)
-    actual = catalog.roles(connection, installed, get_settings().login_roles)
+    actual = catalog.roles(connection, installed, get_settings().logins_of(connection.alias))
     refuse_taken(actual, wanted)
     present = {role.name for role in actual.roles}
     missing = [Role(name, mark) for name, mark in wanted.items() if name not in present]
@@ -92,7 +94,7 @@ def wanted_functions(connection: "BaseDatabaseWrapper") -> Definition:
     installed = catalog.in_force(connection)
     conf = get_settings()
     is_test = bool(connection.settings_dict.get(catalog.TEST_DATABASE))
-    logins = conf.login_roles
+    logins = conf.logins_of(connection.alias)
     if is_test:
         role = catalog.current_role(connection)
         tester = catalog.logins(connection, [role.session])[role.session]
@@ -106,6 +108,8 @@ def wanted_functions(connection: "BaseDatabaseWrapper") -> Definition:
             "text" if conf.tenant_model is None else _key_type(connection, conf.tenant_model)
         ),
         users=user_tables(connection),
+        memberships=membership_tables(connection),
+        tenants=tenant_table(connection),
         logins=logins,
         server_version=catalog.server_version(connection),
         signed=conf.signed_context,
@@ -148,6 +152,46 @@ def user_tables(connection: "BaseDatabaseWrapper") -> UserTables:
         anonymous_username=guardian_settings.ANONYMOUS_USER_NAME,
         groups=through("groups"),
         permissions=through("user_permissions"),
+    )
+
+
+def membership_tables(connection: "BaseDatabaseWrapper") -> MembershipTables | None:
+    """Where memberships are; None without a model of them, and before its tables are made."""
+    found = membership_model()
+    label = get_settings().tenant_model
+    if found is None or label is None:
+        return None
+    schema = catalog.current_schema(connection)
+    table, key = f"{schema}.{found.model._meta.db_table}", str(found.model._meta.pk.column)
+    groups = (table, key, str(found.groups.column))
+    if found.groups.many_to_many:
+        groups = (
+            f"{schema}.{found.groups.m2m_db_table()}",
+            str(found.groups.m2m_column_name()),
+            str(found.groups.m2m_reverse_name()),
+        )
+    return MembershipTables(
+        table=table,
+        key=key,
+        user=str(found.user.column),
+        tenant=str(found.tenant.column),
+        tenant_type=_key_type(connection, label),
+        active=None if found.active is None else str(found.active.column),
+        groups=groups,
+    )
+
+
+def tenant_table(connection: "BaseDatabaseWrapper") -> TenantTable | None:
+    """Where the tenants are, if each has a role."""
+    conf = get_settings()
+    if conf.tenant_roles is None or conf.tenant_model is None:
+        return None
+    model: Any = apps.get_model(conf.tenant_model)
+    return TenantTable(
+        table=f"{catalog.current_schema(connection)}.{model._meta.db_table}",
+        key=str(model._meta.pk.column),
+        key_type=_key_type(connection, conf.tenant_model),
+        shares=conf.tenant_roles.logins,
     )
 
 

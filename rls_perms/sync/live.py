@@ -1,6 +1,7 @@
 """Have the database follow its auth tables by itself, where its owner may."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -15,11 +16,13 @@ from rls_perms.identifiers import digest
 from rls_perms.policies.compile import key_type, table_of
 from rls_perms.state import Definition
 from rls_perms.statements import live as text
-from rls_perms.statements.live import AuthTables, Live
+from rls_perms.statements.live import AuthTables, Live, LiveMap
 from rls_perms.statements.render import joined
 from rls_perms.statements.render import text as as_text
 from rls_perms.statements.row_security import Table
+from rls_perms.statements.tenants import TenantTable
 from rls_perms.sync.auth import many_to_many
+from rls_perms.sync.install import tenant_table
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -48,16 +51,23 @@ def live_definitions(
         tables=auth,
         logins=wanted.logins,
         server_version=catalog.server_version(connection),
+        tenants=_present_tenants(connection),
     )
-    made = as_text(text.install(live))
-    fingerprint = digest(made, 16)
-    triggers = as_text(joined([text.install(live), text.seal(fingerprint)], "\n"))
-    return frozenset(
-        {
-            Definition(catalog.LIVE_MAP, known.digest, as_text(text.fill(known))),
-            Definition(catalog.LIVE, fingerprint, triggers),
-        }
-    ), ()
+    return frozenset({_map(known), _triggers(live)}), ()
+
+
+# A sync takes the difference up to three times, and most often writes neither text.
+@lru_cache(maxsize=4)
+def _map(known: LiveMap) -> Definition:
+    return Definition(catalog.LIVE_MAP, known.digest, as_text(text.fill(known)))
+
+
+@lru_cache(maxsize=4)
+def _triggers(live: Live) -> Definition:
+    made = text.install(live)
+    fingerprint = digest(as_text(made), 16)
+    triggers = as_text(joined([made, text.seal(fingerprint)], "\n"))
+    return Definition(catalog.LIVE, fingerprint, triggers)
 
 
 def _obstacles(connection: "BaseDatabaseWrapper", auth: AuthTables, owner: str) -> Iterator[str]:
@@ -68,7 +78,10 @@ def _obstacles(connection: "BaseDatabaseWrapper", auth: AuthTables, owner: str) 
             f"count with the next sync_pg_roles, not at once. Run: ALTER ROLE {owner} CREATEROLE; "
             "or set RLS_PERMS['LIVE_SYNC'] to False."
         )
-    foreign = [table.name for table in auth.tables() if not catalog.owns(connection, owner, table)]
+    tables = auth.tables()
+    if (tenants := _present_tenants(connection)) is not None:
+        tables.append(tenants.named)
+    foreign = [table.name for table in tables if not catalog.owns(connection, owner, table)]
     if foreign:
         yield (
             f"{', '.join(foreign)} belongs to another role than the owner {owner!r}, so changes of "
@@ -121,3 +134,20 @@ def auth_tables(connection: "BaseDatabaseWrapper") -> AuthTables | None:
         user_permissions=None if direct is None else through(direct),
     )
     return found if catalog.has_tables(connection, found.tables()) else None
+
+
+def followed_tables(connection: "BaseDatabaseWrapper") -> list[Table]:
+    """The tables that have live triggers, or would have them."""
+    auth, tenants = auth_tables(connection), _present_tenants(connection)
+    if auth is None:
+        return []
+    found = auth.tables() if tenants is None else [*auth.tables(), tenants.named]
+    return list(dict.fromkeys(found))
+
+
+def _present_tenants(connection: "BaseDatabaseWrapper") -> TenantTable | None:
+    """Where the tenants are, if each has a role; None before their table is made."""
+    found = tenant_table(connection)
+    if found is None or not catalog.has_tables(connection, [found.named]):
+        return None
+    return found

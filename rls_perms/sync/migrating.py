@@ -29,6 +29,9 @@ def before_migrate(*, app_config: AppConfig, using: str, plan: Any, **options: A
     connection = connections[using]
     if app_config.label != _first() or not _concerns(connection):
         return
+    if catalog.is_standby(connection):
+        # What its primary has comes to it by itself.
+        return
     with _said_plainly():
         install(connection)
     if plan:
@@ -39,6 +42,8 @@ def after_migrate(*, app_config: AppConfig, using: str, **options: Any) -> None:
     """Sync once, after every app has made its tables and permissions."""
     connection = connections[using]
     if app_config.label != _last() or not _concerns(connection):
+        return
+    if catalog.is_standby(connection):
         return
     # Auth's own handlers may come after this one; they make what is missing, and nothing twice.
     # The apps are those that are migrated: auth's tables may not be there yet.

@@ -49,6 +49,7 @@ class ObjectGrants:
         self.connection = connection
         self.owner = owner
         self.find = find
+        self._known: dict[type[Model], dict[Branch, GrantTable]] = {}
 
     def definitions(
         self, model: type[Model], declared: RowSecurity, made: Compiled
@@ -133,12 +134,15 @@ class ObjectGrants:
 
     def _sources(self, model: type[Model]) -> dict[Branch, GrantTable]:
         """Guardian's tables that are there already, each with its schema."""
+        if model in self._known:
+            return self._known[model]
         found: dict[Branch, GrantTable] = {}
         for branch, source in grant_sources(model, self.connection).items():
             relation = self.find(source.table)
             members = None if source.members is None else self.find(Table(source.members[0]))
             if relation is not None and (source.members is None or members is not None):
                 found[branch] = replace(source, table=relation.table)
+        self._known[model] = found
         return found
 
     def _permission_ids(

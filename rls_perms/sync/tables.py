@@ -11,6 +11,7 @@ from django.db.migrations.state import ProjectState
 from django.db.models import Model
 
 from rls_perms import catalog
+from rls_perms.conf import get_settings
 from rls_perms.desired import Protection, Tables
 from rls_perms.exceptions import ConfigurationError
 from rls_perms.framework import framework_tables
@@ -101,6 +102,7 @@ class _Surveyor:
         policies: set[Definition] = set()
         open_tables: list[Relation] = []
         closed: list[Relation] = []
+        of_tenants: list[tuple[Relation, tuple[str, ...]]] = []
         for model, relation in self._existing():
             declared = declaration(model)
             if not relation.mine:
@@ -146,6 +148,8 @@ class _Surveyor:
                     "read it: only the owner may use it. Grant it by hand if that is meant, to a "
                     "role that is not ours."
                 )
+            elif (keys := _tenants_of(model)) is not None:
+                of_tenants.append((relation, keys))
             else:
                 open_tables.append(relation)
         closed += self.partitions.closed(self.relations)
@@ -159,7 +163,12 @@ class _Surveyor:
             for table in sorted(framework.names)
             if (found := self._find(Table.of(table))) is not None and found.mine
         )
-        used = (*open_tables, *framework_relations, *(one.relation for one in protected))
+        used = (
+            *open_tables,
+            *(one for one, _ in of_tenants),
+            *framework_relations,
+            *(one.relation for one in protected),
+        )
         return Survey(
             Tables(
                 protected=tuple(protected),
@@ -178,6 +187,7 @@ class _Surveyor:
                 ),
                 sequences=catalog.serial_sequences(self.connection),
                 schemas=catalog.closed_schemas(self.connection, {one.table.schema for one in used}),
+                of_tenants=tuple(of_tenants),
             ),
             frozenset(views | policies),
             as_made,
@@ -332,6 +342,19 @@ class _Surveyor:
     @cached_property
     def policy_reads(self) -> Any:
         return catalog.policy_reads(self.connection)
+
+
+def _tenants_of(model: type[Model]) -> tuple[str, ...] | None:
+    """The tenants that have the table of *model*, which is no other's; None if it is open."""
+    conf = get_settings()
+    if conf.tenant_roles is None:
+        return None
+    keys = tuple(
+        key
+        for key, one in conf.tenant_roles.tenants.items()
+        if any(label.lower() == model._meta.label_lower for label in one.models)
+    )
+    return keys or None
 
 
 def _key(relation: Relation) -> tuple[str, str]:

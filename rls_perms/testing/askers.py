@@ -14,6 +14,7 @@ from rls_perms.backends.postgresql.base import DatabaseWrapper
 from rls_perms.conf import get_settings
 from rls_perms.context import current
 from rls_perms.exceptions import WrongCredentials
+from rls_perms.memberships import membership_model
 from rls_perms.session import Entering, as_user, tenant_key
 from rls_perms.testing import bare_login
 
@@ -40,7 +41,16 @@ class Asker:
         """The names of the groups that count."""
         if not (self.active and hasattr(self.user, "groups")):
             return frozenset()
-        return frozenset(self.user.groups.values_list("name", flat=True))
+        everywhere = self.user.groups.values_list("name", flat=True)
+        return frozenset({*everywhere, *self._groups_in_tenant()})
+
+    def _groups_in_tenant(self) -> Iterator[str]:
+        memberships, tenant = membership_model(), tenant_key(self.tenant)
+        if memberships is not None and tenant is not None:
+            held = memberships.counting(user=self.user).filter(
+                **{memberships.tenant.name: tenant, f"{memberships.groups.name}__isnull": False}
+            )
+            yield from held.values_list(f"{memberships.groups.name}__name", flat=True)
 
     def entered(self) -> Entering:
         """The context in which this asker's statements run."""
@@ -99,7 +109,7 @@ def owner_of(using: str) -> str:
     connection = connections[using]
     if isinstance(connection, DatabaseWrapper) and connection.is_test:
         return using
-    alias = get_settings().owner_database
+    alias = get_settings().owner_of(using)
     if alias not in connections:
         raise WrongCredentials(
             f"{using!r} is no test database, and there is no alias {alias!r}: whoever compares has "

@@ -17,9 +17,9 @@ from rls_perms.conf import get_settings
 from rls_perms.exceptions import ConfigurationError
 from rls_perms.expressions import settings_in
 from rls_perms.keywords import Command
+from rls_perms.memberships import membership_model, tenant_field
 from rls_perms.policies.constraint import declaration
 from rls_perms.policies.declared import ObjectPermissions, Policy
-from rls_perms.session import tenant_field
 from rls_perms.testing.expected import declared_of
 from rls_perms.testing.world import Grant, Ref, Row, World
 
@@ -75,6 +75,7 @@ class Drawer:
         for number in range(draw(st.integers(2, max(2, self.most_users)))):
             place = self._user(draw, number)
             self.permissions.append((place, draw(held)))
+        self._memberships(draw)
         for _ in range(draw(st.integers(1, self.most_rows))):
             self._row(draw, self.model, depth=0)
         settings = self._settings(draw)
@@ -130,6 +131,31 @@ class Drawer:
             places = st.sampled_from(self.places[self.group_model]).map(Ref)
             many["groups"] = tuple(draw(st.lists(places, unique=True, max_size=2)))
         return self._row(draw, model, depth=0, values=values, many=many)
+
+    def _memberships(self, draw: Draw) -> None:
+        """Groups that some of the users have in one of the tenants."""
+        known = membership_model()
+        if known is None or self.tenant_model is None:
+            return
+        st = self.strategies
+        groups = st.lists(
+            st.sampled_from(self.places[self.group_model]).map(Ref), unique=True, max_size=2
+        )
+        pairs = [
+            (Ref(user), Ref(tenant))
+            for user in self.places[self.user_model]
+            for tenant in self.places[self.tenant_model]
+        ]
+        for user, tenant in draw(st.lists(st.sampled_from(pairs), unique=True, max_size=4)):
+            values: dict[str, Any] = {known.user.name: user, known.tenant.name: tenant}
+            many = {}
+            if known.active is not None:
+                values[known.active.name] = draw(st.integers(0, 4)) != 4
+            if known.groups.many_to_many:
+                many[known.groups.name] = tuple(draw(groups))
+            else:
+                values[known.groups.name] = next(iter(draw(groups)), None)
+            self._row(draw, known.model, depth=0, values=values, many=many)
 
     def _ref(self, draw: Draw, model: Any, *, none: bool) -> Ref | None:
         st = self.strategies

@@ -28,6 +28,7 @@ from rls_perms.testing.rows import Keys, Rows
 KNOWN_BACKENDS = (
     "django.contrib.auth.backends.ModelBackend",
     "guardian.backends.ObjectPermissionBackend",
+    "rls_perms.auth.MembershipBackend",
 )
 #: Of how many rows ``has_perm`` is asked all the same.
 ASKED_AGAIN = 1
@@ -237,7 +238,9 @@ class Expected:
         known = "has_perm", name
         if known not in self._known:
             # Without a row for nobody, guardian's backend has no answer but an error.
-            self._known[known] = not self._is_missing and self.asker.user.has_perm(name)
+            # In the context, since groups may be those of its tenant.
+            with self.asker.entered():
+                self._known[known] = not self._is_missing and self.asker.user.has_perm(name)
         return bool(self._known[known])
 
     def _by_key(self, model: type[Model], commands: Iterable[Command]) -> Keys:

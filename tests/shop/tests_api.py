@@ -1,14 +1,27 @@
-"""Denials are 403 in Django REST framework; tokens work and are nobody's to read."""
+"""Django REST framework: who it authenticates is who asks, and denials are 403."""
+
+import base64
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.checks import run_checks
 from django.db import connection
 from django.test import override_settings
+from rest_framework.authentication import (
+    BasicAuthentication,
+    SessionAuthentication,
+    TokenAuthentication,
+)
 from rest_framework.authtoken.models import Token
+from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.routers import APIRootView
 from rest_framework.test import APIClient
 from rls_perms import PermissionDenied, as_user
 from rls_perms.conf import FRAMEWORK_APPS
+from rls_perms.contrib.rest_framework import RowSecurityPermissions
+from rls_perms.exceptions import ConfigurationError
 
+from goods import api
 from goods.models import Line, Order
 
 
@@ -227,3 +240,175 @@ def test_a_check_says_when_the_tables_of_tokens_are_open(people, listed):
     assert [one.msg.partition(" look")[0] for one in found] == (
         [] if listed else ["The tables of authtoken.Token"]
     )
+
+
+# Other authentications: each is in the view, not in a middleware (PARITY A26)
+
+
+@pytest.fixture
+def as_whom(shop, monkeypatch):
+    """The page that tells as whom its statements run, with one kind of authentication."""
+
+    def authenticated_by(*classes):
+        monkeypatch.setattr(api.who.cls, "authentication_classes", classes)
+        return "/api/who/"
+
+    return authenticated_by
+
+
+def basic(name, said="secret"):
+    client = APIClient()
+    pair = base64.b64encode(f"{name}:{said}".encode()).decode()
+    client.credentials(HTTP_AUTHORIZATION=f"Basic {pair}")
+    return client
+
+
+def signed_in(user, **options):
+    client = APIClient(**options)
+    client.force_login(user)
+    return client
+
+
+@pytest.mark.parametrize("name", ["clerk", "visitor"])
+@pytest.mark.parametrize(
+    ("authentication", "client"),
+    [
+        (TokenAuthentication, client_of),
+        (BasicAuthentication, lambda user: basic(user.username)),
+        (SessionAuthentication, signed_in),
+    ],
+)
+def test_a_view_runs_as_the_user_whom_it_authenticated(
+    shop, as_whom, name, authentication, client, atomic_requests
+):
+    user = getattr(shop, name)
+
+    answer = client(user).get(as_whom(authentication)).json()
+
+    assert answer == {"role": shop.role(f"{name}s"), "user": user.pk, "name": name}
+
+
+def test_a_session_that_the_view_does_not_take_is_nobodys(shop, as_whom):
+    answer = signed_in(shop.clerk).get(as_whom(BasicAuthentication)).json()
+
+    assert (answer["role"], answer["name"]) == (shop.role("anonymous"), "")
+
+
+def test_basic_credentials_count_more_than_a_session(shop, as_whom):
+    client = basic("visitor")
+    client.force_login(shop.clerk)
+
+    answer = client.get(as_whom(BasicAuthentication, SessionAuthentication)).json()
+
+    assert (answer["role"], answer["name"]) == (shop.role("visitors"), "visitor")
+
+
+def test_wrong_basic_credentials_are_401(shop, as_whom):
+    assert basic("clerk", "wrong").get(as_whom(BasicAuthentication)).status_code == 401
+
+
+def test_a_session_without_the_csrf_token_is_403(shop):
+    shop.order()
+
+    response = signed_in(shop.clerk, enforce_csrf_checks=True).post("/api/orders/", {"number": "2"})
+
+    assert response.status_code == 403
+    assert shop.stored(Order, "number") == ["one"]
+
+
+def test_an_inactive_user_is_401(shop, as_whom):
+    client, page = basic("clerk"), as_whom(BasicAuthentication)
+    User.objects.using("owner").filter(pk=shop.clerk.pk).update(is_active=False)
+
+    response = client.get(page)
+    User.objects.using("owner").filter(pk=shop.clerk.pk).update(is_active=True)
+
+    assert response.status_code == 401
+
+
+# The permission class
+
+
+@pytest.fixture
+def asking(shop, monkeypatch):
+    """The orders, with the permission class of the library."""
+    monkeypatch.setattr(api.Orders, "permission_classes", [RowSecurityPermissions])
+    return shop
+
+
+@pytest.mark.parametrize(
+    ("name", "statuses"),
+    [
+        ("clerk", {"get": 200, "options": 200, "post": 201, "put": 200, "delete": 204}),
+        ("visitor", {"get": 200, "options": 200, "post": 403, "put": 403, "delete": 403}),
+        ("nobody", {"get": 403, "options": 403, "post": 403, "put": 403, "delete": 403}),
+    ],
+)
+def test_the_permission_class_asks_the_database(asking, name, statuses, atomic_requests):
+    order = asking.order()
+    client = client_of(getattr(asking, name))
+    page = f"/api/orders/{order.pk}/"
+
+    answers = {
+        "get": client.get("/api/orders/"),
+        "options": client.options("/api/orders/"),
+        "post": client.post("/api/orders/", {"number": "two"}, format="json"),
+        "put": client.put(page, {"number": "three"}, format="json"),
+        "delete": client.delete(page),
+    }
+
+    assert {method: answer.status_code for method, answer in answers.items()} == statuses
+
+
+def test_the_permission_class_sends_who_brought_no_credentials_to_authenticate(asking, monkeypatch):
+    monkeypatch.setattr(api.Orders, "authentication_classes", [BasicAuthentication])
+
+    response = APIClient().get("/api/orders/")
+
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"].startswith("Basic")
+
+
+def test_the_permission_class_leaves_rows_to_the_database(asking):
+    order = asking.order(closed=True)
+
+    response = client_of(asking.clerk).delete(f"/api/orders/{order.pk}/")
+
+    assert response.status_code == 403
+    assert "may not be deleted" in response.json()["detail"]
+    assert asking.stored(Order, "number") == ["one"]
+
+
+def test_the_browsable_api_shows_no_form_that_could_not_work(asking):
+    order = asking.order()
+
+    clerks = signed_in(asking.clerk).get("/api/orders/", HTTP_ACCEPT="text/html").content.decode()
+    visitors = signed_in(asking.visitor).get("/api/orders/", HTTP_ACCEPT="text/html")
+
+    assert order.number in visitors.content.decode()
+    assert 'name="number"' in clerks
+    assert 'name="number"' not in visitors.content.decode()
+
+
+def test_the_root_of_a_router_has_no_model(asking, monkeypatch):
+    monkeypatch.setattr(APIRootView, "permission_classes", [RowSecurityPermissions])
+
+    assert client_of(asking.nobody).get("/api/").status_code == 200
+
+
+def test_a_method_that_is_no_command_is_405(asking):
+    with pytest.raises(MethodNotAllowed):
+        RowSecurityPermissions().has_permission(RequestOf("TRACE"), api.Orders())
+
+
+class RequestOf:
+    def __init__(self, method):
+        self.method = method
+
+
+def test_the_permission_class_is_refused_for_a_model_that_is_not_protected(asking):
+    class Tokens(api.viewsets.ModelViewSet):
+        queryset = Token.objects.all()
+
+    with pytest.raises(ConfigurationError, match=r"authtoken.Token has no RowSecurity.*Tokens"):
+        RowSecurityPermissions().has_permission(RequestOf("GET"), Tokens())

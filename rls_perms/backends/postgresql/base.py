@@ -1,7 +1,9 @@
 """The database wrapper: what each statement wants, and what an error means."""
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import wraps
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +15,8 @@ from django.utils.functional import cached_property
 from psycopg import errors
 from psycopg.pq import Format
 
-from rls_perms import catalog
+from rls_perms import catalog, strict
+from rls_perms.backends.postgresql import making
 from rls_perms.backends.postgresql.columns import NONE, closed_to
 from rls_perms.backends.postgresql.creation import DatabaseCreation
 from rls_perms.backends.postgresql.cursors import (
@@ -32,15 +35,10 @@ from rls_perms.backends.postgresql.transport import RoleConnection
 from rls_perms.conf import get_settings
 from rls_perms.context import ClosedColumns, Entered, current
 from rls_perms.denial import Asking, denied
-from rls_perms.exceptions import NamedGroup, PermissionDenied, UnknownRole
+from rls_perms.exceptions import ConfigurationError, NamedGroup, PermissionDenied, UnknownRole
 from rls_perms.framework import deciding_tables
 from rls_perms.signing import Signer
-from rls_perms.statements import session as text
 from rls_perms.testing import bare_login
-
-#: SQLSTATEs of concurrent role DDL: another session was making the same thing.
-CONCURRENT = ("XX000", "23505", "42710", "42704")
-ATTEMPTS = 5
 
 #: No role of that name; no role for a user, in a transaction that may not make one; too many.
 NO_SUCH_ROLE = ("RP002", "RP004", "RP005")
@@ -56,6 +54,16 @@ class _Driver(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(psycopg, name)
+
+
+def _check_connection_class(alias: str, pool: dict[str, Any]) -> None:
+    given = pool.get("connection_class", RoleConnection)
+    if not issubclass(given, RoleConnection):
+        raise ConfigurationError(
+            f'DATABASES["{alias}"]["OPTIONS"]["pool"]["connection_class"] is {given.__qualname__}, '
+            "whose connections do not know as whom statements run. Let it inherit "
+            "rls_perms.backends.postgresql.transport.RoleConnection, or remove it."
+        )
 
 
 class _ErrorWrapper(DatabaseErrorWrapper):
@@ -91,7 +99,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     ops_class = DatabaseOperations
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
-        super().__init__(settings_dict, alias)
+        super().__init__(settings_dict, alias=alias)
         #: The ORM's statement that is being compiled; the compiler's own.
         self.compiling: Any = None
         #: Whether the statement that is being run belongs to the login, whatever the context.
@@ -109,7 +117,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         pool = self.settings_dict.get("OPTIONS", {}).get("pool")
         if pool:
             options = {} if pool is True else pool
-            settings_dict["OPTIONS"]["pool"] = {**options, "connection_class": RoleConnection}
+            _check_connection_class(alias, options)
+            settings_dict["OPTIONS"]["pool"] = {"connection_class": RoleConnection, **options}
 
     # Connecting
 
@@ -142,6 +151,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
             # A pool gives it to another thread's wrapper next, and checks it without one.
             self.connection.roles = None
         super()._close()  # type: ignore[misc]
+
+    def chunked_cursor(self) -> Any:
+        # Behind a pooler, processes share a session, and would call their cursors by the same
+        # numbers: reading one that another user declared, with that user's rows in it.
+        self._named_cursor_idx = secrets.randbelow(10**15)
+        return super().chunked_cursor()
 
     def create_cursor(self, name: str | None = None) -> Any:
         if name is None or self.settings_dict["OPTIONS"].get("server_side_binding") is True:
@@ -180,14 +195,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _roles(self, database: str) -> Roles:
         conf = get_settings()
+        of_tenants = () if conf.tenant_roles is None else conf.tenant_roles.tenants.values()
         return Roles(
             wanted=self._wanted,
             alias=self.alias,
             guc_prefix=conf.guc_prefix,
-            has_settings=any(one.settings for one in conf.group_roles.values()),
+            has_settings=any(one.settings for one in (*conf.group_roles.values(), *of_tenants)),
+            has_tenant_roles=conf.tenant_roles is not None,
             base=self._base,
             make_apart=None if self.is_test else self._make_session_role,
             ask_again=self._ask_again,
+            refuse=self._refuse_without_context,
             deciding=deciding_tables(),
             follow=self._follow if self.is_test else None,
             signer=Signer(conf, database) if conf.signed_context else None,
@@ -222,12 +240,28 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.as_login:
             return self._login
         # What finds the context may run statements of its own, and they are not this one.
-        before = self.compiling, self.as_login
-        self.compiling, self.as_login = None, False
-        try:
+        with self.outside_statement():
             return source.entered()
-        finally:
-            self.compiling, self.as_login = before
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether a statement without a context is refused here, if it names protected tables."""
+        conf = get_settings()
+        if not conf.strict_mode or not self.is_ours or self._unseen or current.get() is not None:
+            return False
+        if self.is_test:
+            # There no context is the owner, whom nothing is refused.
+            return bare_login.get()
+        # The owner's commands may run on this alias, with other credentials.
+        user = self.settings_dict["USER"]
+        return not user or user in conf.login_roles
+
+    def _refuse_without_context(self, query: Any) -> None:
+        """Raise NoContext, in strict mode, for *query* as a cursor gets it."""
+        if self.is_strict:
+            model = strict.named_in(strict.text_of(query), self.running is not None)
+            if model is not None:
+                raise strict.without_context(model)
 
     def closed_columns(self) -> ClosedColumns:
         """The columns with ColumnPermissions that the role of the context may not use."""
@@ -235,10 +269,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if source is None or not self.is_ours:
             return NONE
         # It may be asked while a statement is compiled, and the question is not that one.
+        with self.outside_statement():
+            return closed_to(source.entered(), self)
+
+    @contextmanager
+    def outside_statement(self) -> Iterator[None]:
+        """Statements that run meanwhile are not the one that is being compiled or run."""
         before = self.compiling, self.as_login
         self.compiling, self.as_login = None, False
         try:
-            return closed_to(source.entered(), self)
+            yield
         finally:
             self.compiling, self.as_login = before
 
@@ -247,9 +287,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Who asks, for an error."""
         source = current.get()
         if source is None or not self.is_ours:
-            return Asking("the login role, without a context")
+            return Asking("the login role, without a context", database=self.alias)
         if self.as_login:
-            return Asking("the login role, which runs statements on the framework's tables alone")
+            words = "the login role, which runs statements on the framework's tables alone"
+            return Asking(words, database=self.alias)
         entered = source.entered()
         heard = entered.heard.get(self.alias)
         role = "" if heard is None else f" (role {heard.role})"
@@ -257,6 +298,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             words=f"{entered.context}{role}",
             user=entered.context.user,
             role=None if heard is None else heard.role,
+            context=entered.context,
+            database=self.alias,
         )
 
     def denial(self, error: errors.InsufficientPrivilege) -> PermissionDenied:
@@ -347,23 +390,28 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
         Inside the transaction to come, others would wait for it and a rollback undo it.
         """
-        context = entered.context
-        info = self.connection.info
-        signer = self.connection.roles.signer
-        statement = text.make_session_role(str(context.user), context.tenant)
-        with psycopg.connect(info.dsn, password=info.password or None, autocommit=True) as apart:
-            for attempt in range(ATTEMPTS):
-                if signer is not None:
-                    backend = apart.pgconn.backend_pid
-                    token = signer.token(context, backend=backend, make=True)
-                    statement = text.enter_apart(token)
-                try:
-                    apart.execute(statement)
-                except psycopg.Error as error:
-                    if error.sqlstate not in CONCURRENT or attempt == ATTEMPTS - 1:
-                        raise
-                else:
-                    return
+        making.make(entered.context, self)
+
+    def on_commit(self, func: Any, robust: bool = False) -> None:
+        """Django's; *func* runs as who registers it, whoever it is when the transaction ends."""
+        later = self.in_atomic_block and callable(func)
+        super().on_commit(self._as_registered(func) if later else func, robust)
+
+    def _as_registered(self, func: Any) -> Any:
+        source = current.get()
+        # Found here: a request's user is lazy, and after login() another's.
+        context = None if source is None else source.entered().context
+
+        @wraps(func)
+        def as_registered() -> None:
+            # A new one: the transaction may have changed which role that user has.
+            token = current.set(None if context is None else Entered(context))
+            try:
+                func()
+            finally:
+                current.reset(token)
+
+        return as_registered
 
     # Errors
 

@@ -14,11 +14,13 @@ from typing import Any
 from django.db.backends.postgresql import compiler as django
 from django.db.models.sql.constants import CURSOR, GET_ITERATOR_CHUNK_SIZE, MULTI
 
+from rls_perms import strict
 from rls_perms.backends.postgresql import passed_over
 from rls_perms.backends.postgresql.columns import readable
 from rls_perms.context import current
 from rls_perms.framework import framework_tables
 from rls_perms.statements.login_values import TYPE_NAME, LoginColumn, login_values
+from rls_perms.tenants import filtered, filtered_joins
 
 
 @dataclass(slots=True)
@@ -62,12 +64,27 @@ class _FrameworkMixin:
         connection = self.connection
         before = connection.compiling, connection.as_login, connection.running
         routed = current.get() is not None and connection.is_ours
+        if not routed and connection.is_strict:
+            self._refuse_without_context()
         connection.compiling, connection.as_login = _Statement() if routed else None, False
         connection.running = self
         try:
             return execute()
         finally:
             connection.compiling, connection.as_login, connection.running = before
+
+    def _refuse_without_context(self) -> None:
+        """
+        Raise NoContext if the statement is for a protected model.
+
+        Of what else it names the cursor knows once it is written; but some are never sent,
+        such as one for an empty list of keys, and are as wrong.
+        """
+        query = self.query
+        if query.model is not None and not query.is_empty():
+            model = strict.strict_models().get(query.get_meta().db_table)
+            if model is not None:
+                raise strict.without_context(model)
 
     #: What a user needs the permission for; Django's word.
     action = "view"
@@ -118,7 +135,10 @@ class _FrameworkMixin:
         statement.depth += 1
         try:
             statement.tables |= self._base_tables()
-            return super().as_sql(*args, **kwargs)  # type: ignore[misc]
+            if not self._names_rows:
+                return super().as_sql(*args, **kwargs)  # type: ignore[misc]
+            with filtered(self.query):
+                return super().as_sql(*args, **kwargs)  # type: ignore[misc]
         finally:
             statement.depth -= 1
 
@@ -139,6 +159,9 @@ class _FrameworkMixin:
         finally:
             self.connection.compiling = statement
 
+    #: Whether it has a WHERE of its own.
+    _names_rows = True
+
     def _base_tables(self) -> set[str]:
         """The table that a statement writes; SELECT tells its own with its FROM."""
         return set()
@@ -153,6 +176,8 @@ class _FrameworkMixin:
                 if query.alias_refcount[alias]
             }
             statement.tables.update(query.extra_tables)
+            with filtered_joins(query):
+                return super().get_from_clause()  # type: ignore[misc]
         return super().get_from_clause()  # type: ignore[misc]
 
     def _values(self, text: str, params: Any) -> tuple[str, tuple[Any, ...]]:
@@ -239,6 +264,7 @@ class SQLInsertCompiler(_FrameworkMixin, django.SQLInsertCompiler):
     """INSERT: its text is a list of statements, on one table each."""
 
     action = "add"
+    _names_rows = False
 
     def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
         return self._run(lambda: django.SQLInsertCompiler.execute_sql(self, *args, **kwargs))
@@ -315,3 +341,4 @@ class SQLAggregateCompiler(_FrameworkMixin, django.SQLAggregateCompiler):
     """Aggregates over a subquery."""
 
     _has_from = False
+    _names_rows = False

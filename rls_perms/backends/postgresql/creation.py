@@ -170,13 +170,12 @@ class DatabaseCreation(DjangoCreation):
     # The login that makes test databases
 
     def _is_ours(self) -> bool:
-        conf = get_settings()
-        return self.connection.alias in (*conf.databases, conf.owner_database)
+        return self.connection.alias in get_settings().all_aliases
 
     def _use_credentials(self) -> None:
         """Connect as the owner's login, which may make databases and roles; the web's may not."""
         self._deployed = {key: self.connection.settings_dict[key] for key in CREDENTIALS}
-        owner = connections.settings.get(get_settings().owner_database)
+        owner = connections.settings.get(get_settings().owner_of(self.connection.alias))
         if owner is not None:
             self.connection.close()
             for key in CREDENTIALS:

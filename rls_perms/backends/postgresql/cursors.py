@@ -39,7 +39,13 @@ class _RoleCursor:
     #: What the statement wanted that was executed last.
     _ran_as: Wanted | None = None
 
+    def _refuse(self, query: Any) -> None:
+        """Raise NoContext where strict mode asks for a context and there is none."""
+        if self._conn.roles is not None:
+            self._conn.roles.refuse(query)
+
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        self._refuse(query)
         binary = options.get("binary")
         # psycopg has no binary results by the simple protocol, and says so itself.
         carries = self.carries and not (self.format == BINARY if binary is None else binary)
@@ -62,15 +68,18 @@ class _RoleCursor:
                 return run()
 
     def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
+        self._refuse(query)
         with self._begun():
             super().executemany(query, params_seq, **options)  # type: ignore[misc]
 
     def stream(self, query: Any, params: Any = None, **options: Any) -> Iterator[Any]:
+        self._refuse(query)
         with self._begun():
             yield from super().stream(query, params, **options)  # type: ignore[misc]
 
     @contextmanager
     def copy(self, statement: Any, params: Any = None, **options: Any) -> Iterator[Any]:
+        self._refuse(statement)
         with (
             self._begun(),
             super().copy(statement, params, **options) as copy,  # type: ignore[misc]
@@ -162,6 +171,7 @@ class _NamedCursor(_RoleCursor):
     _start_query: Callable[[Any], Generator[Any, Any, None]]
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        self._refuse(query)
         return self._again(
             lambda: super(_RoleCursor, self).execute(query, params, **options),  # type: ignore[misc]
             carries=self.carries,

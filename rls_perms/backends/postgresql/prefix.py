@@ -83,6 +83,8 @@ class Roles:
     guc_prefix: str
     #: Whether parameters may go along with a role.
     has_settings: bool
+    #: Whether each tenant has a role.
+    has_tenant_roles: bool
     #: What a transaction starts as: the login, or in tests the owner.
     base: Plain
     #: Make a missing role over a connection of its own; None in tests, where it would wait.
@@ -90,6 +92,8 @@ class Roles:
     #: Forget what is known of the roles of contexts; and the tables on which they depend.
     ask_again: Callable[[], None]
     deciding: tuple[bytes, ...]
+    #: Refuse a statement that needs a context and has none.
+    refuse: Callable[[Any], None]
     #: What a test database does before a context is applied: its roles follow the auth tables.
     follow: Callable[[], None] | None = None
     #: Signs contexts; None where they are not signed.

@@ -15,6 +15,7 @@ import psycopg
 from psycopg import pq, sql
 from psycopg.generators import execute as receive
 
+from rls_perms import audit
 from rls_perms.backends.postgresql.prefix import (
     KEEP,
     UNKNOWN,
@@ -27,7 +28,6 @@ from rls_perms.backends.postgresql.prefix import (
     rendered,
 )
 from rls_perms.context import Asker, Context, Entered, Resolved
-from rls_perms.session import audit
 from rls_perms.signing import Signer
 from rls_perms.statements import session as text
 
@@ -65,10 +65,13 @@ class RoleConnection(psycopg.Connection[Any]):
     #: Whether the message that is about to be sent can carry a prefix.
     _carries: bool = False
     _prefix: Prefix | None = None
+    #: What is to be told once the driver's lock is free: a receiver may ask the database.
+    _events: list[audit.Event]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._answers = {}
+        self._events = []
 
     @property
     def _ours(self) -> Roles:
@@ -305,28 +308,32 @@ class RoleConnection(psycopg.Connection[Any]):
         roles, context = self._ours, wanted.context
         if roles.signer is not None:
             return self._signed_question(roles.signer, wanted, fresh=fresh)
-        if context.asker is Asker.ROLE and context.role is not None:
-            return rendered(text.become_named, context.role, roles.user_setting, roles.has_settings)
         if context.asker is Asker.SYSTEM:
             return rendered(text.become_named, "system", roles.user_setting, False)
+        make = self._makes(wanted, fresh=fresh)
+        if context.asker is Asker.ROLE and context.role is not None:
+            tenant = context.tenant if roles.has_tenant_roles else None
+            setting, settings = roles.user_setting, roles.has_settings
+            return rendered(text.become_named, context.role, setting, settings, tenant, make)
         return rendered(
             text.resolve,
             context.user,
             context.tenant,
             roles.user_setting,
-            self._makes(wanted, fresh=fresh),
+            make,
             roles.has_settings,
         )
 
     def _signed_question(self, signer: Signer, wanted: Entered, *, fresh: bool) -> bytes:
         roles, context = self._ours, wanted.context
         known = wanted.resolved.get(roles.alias)
-        by_name = known is not None or context.asker in (Asker.ROLE, Asker.SYSTEM)
+        by_name = known is not None or context.asker is Asker.SYSTEM
         token = signer.token(
             context,
             backend=self.pgconn.backend_pid,
             make=not by_name and self._makes(wanted, fresh=fresh),
             parameters=roles.has_settings and known is None and context.asker is not Asker.SYSTEM,
+            in_tenant=roles.has_tenant_roles,
             known=known,
         )
         return text.enter(token, roles.proof_setting, roles.has_settings).as_bytes(None)
@@ -367,7 +374,10 @@ class RoleConnection(psycopg.Connection[Any]):
         found = json.loads(row.get_value(0, 0) or b"[]")
         settings = tuple((name, value) for name, value, _ in found)
         if is_system == "t" and not wanted.heard:
-            audit.info("system role entered: %s, without a tenant", wanted.context)
+            self._events.append(audit.became_system(wanted.context, role, self._ours.alias))
+        if self._ours.alias not in wanted.heard:
+            event = audit.entered(wanted.context, role, self._ours.alias)
+            self._events += filter(None, (event,))
         proof = None
         if self._ours.signer is not None:
             proof = row.get_value(0, 6).decode()
@@ -436,6 +446,7 @@ class _Wanting:
             except BaseException:
                 self._failed()
                 self._leave()
+                self._tell(failed=True)
                 raise
         connection._wanted, connection._carries = wanted, self.carries
         return wanted
@@ -453,6 +464,13 @@ class _Wanting:
             self._leave()
         if exc_type is None and connection._astray:
             connection._tidy()
+        self._tell(failed=exc_type is not None)
+
+    def _tell(self, *, failed: bool) -> None:
+        connection = self.connection
+        if connection._events:
+            events, connection._events = connection._events, []
+            audit.tell(events, robust=failed)
 
     def _failed(self) -> None:
         connection = self.connection

@@ -48,7 +48,10 @@ class Command(BaseCommand):
         only_look = options["plan"] or options["check"] or options["sql"]
         progress = ProgressBar(self.stderr)
         try:
-            if only_look:
+            if catalog.is_standby(connection):
+                message = f"DATABASES[{connection.alias!r}] is a standby. Sync its primary."
+                outcome = sync.Outcome(sync.Plan(()), (message,))
+            elif only_look:
                 outcome = sync.plan(connection, prune=options["prune"], as_used=options["check"])
             else:
                 outcome = sync.sync(connection, prune=options["prune"], progress=progress)

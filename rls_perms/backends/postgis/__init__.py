@@ -1,0 +1,1 @@
+"""The backend for GeoDjango: PostGIS's types and functions, our roles."""

@@ -1,0 +1,1 @@
+"""``django_rls_tenants.contrib``: Celery."""

@@ -1,0 +1,9 @@
+"""Refuse the names of ``django_rls_tenants.rls.context``."""
+
+from typing import Any
+
+from rls_perms.contrib.django_rls_tenants.refused import refuse
+
+
+def __getattr__(name: str) -> Any:
+    return refuse("rls.context", name)

@@ -1,0 +1,1 @@
+"""The office behind real servers: views that a crowd asks at once."""
