@@ -66,11 +66,14 @@ class Case:
 class Worker:
     """A process that serves requests to itself, and says how long each took."""
 
-    def __init__(self, settings: str, host: str) -> None:
+    def __init__(
+        self, settings: str, host: str, module: str = "benchmarks.worker", **environment: str
+    ) -> None:
+        own = {"DJANGO_SETTINGS_MODULE": settings, "PGHOST": host, **environment}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker"],
+            [sys.executable, "-m", module],
             cwd=ROOT,
-            env={**os.environ, "DJANGO_SETTINGS_MODULE": settings, "PGHOST": host},
+            env={**os.environ, **own},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

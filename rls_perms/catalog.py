@@ -219,12 +219,15 @@ def actual_state(
     logins: Collection[str],
     tables: Collection[Table],
     schemas: Collection[str],
+    *,
+    signed: bool = False,
 ) -> State:
     """
     Roles of ours, and everything that they hold in this database.
 
     The logins and PUBLIC are not ours: of theirs, only what they hold on *tables*, in our
-    own schema, and the USAGE of *schemas*, which are closed to PUBLIC.
+    own schema, and the USAGE of *schemas*, which are closed to PUBLIC. Where contexts are
+    *signed*, also what lets PUBLIC make anything: a view shows what its owner may see.
     """
     known = roles(connection, installed, logins)
     ours = {role.name for role in known.roles}
@@ -237,6 +240,11 @@ def actual_state(
             return True
         if grant.role not in others:
             return False
+        makes = grant.privilege in (Privilege.CREATE, Privilege.TEMPORARY)
+        if signed and makes and grant.role == PUBLIC:
+            return True
+        if target.kind is ObjectKind.DATABASE:
+            return False
         if target.kind is ObjectKind.SCHEMA:
             usage = grant.privilege is Privilege.USAGE and grant.role != PUBLIC
             return target.name == SCHEMA or (usage and target.name in schemas)
@@ -245,7 +253,7 @@ def actual_state(
     return replace(
         known,
         memberships=frozenset(_memberships(connection, ours, logins)),
-        grants=frozenset(grant for grant in _grants(connection) if counts(grant)),
+        grants=frozenset(grant for grant in _grants(connection, signed) if counts(grant)),
         definitions=frozenset({*definitions(connection), *following(connection)}),
         entries=frozenset(Entry(*row) for row in _rows(connection, queries.ENTRIES)),
         settings=frozenset(RoleSetting(*row) for row in _rows(connection, queries.ROLE_SETTINGS)),
@@ -325,6 +333,8 @@ def closed_schemas(connection: "BaseDatabaseWrapper", names: Iterable[str]) -> t
 
 #: The name under which the functions of the schema are one definition.
 FUNCTIONS = "functions"
+#: Those of the keys for signed contexts.
+SIGNING_KEYS = "signing keys"
 #: Those of what follows the auth tables; the last says that nothing does.
 LIVE_MAP = "live map of permissions"
 LIVE = "live triggers"
@@ -334,6 +344,10 @@ NOT_LIVE = "no live triggers"
 def definitions(connection: "BaseDatabaseWrapper") -> Iterable[Definition]:
     for (functions,) in _rows(connection, queries.FUNCTIONS_INSTALLED):
         yield Definition(FUNCTIONS, functions)
+    if _rows(connection, queries.HAS_SIGNING)[0][0]:
+        for fingerprints, proves in _rows(connection, queries.SIGNING_KEYS):
+            # Without a key of its own the database proves nothing: a dump may leave it out.
+            yield Definition(SIGNING_KEYS, fingerprints if proves or not fingerprints else "none")
     if _rows(connection, queries.HAS_LIVE)[0][0]:
         yield from _live(connection)
     for name, comment in _rows(connection, queries.GRANT_VIEWS):
@@ -387,6 +401,18 @@ def closed_parameters(
     return [(name, login) for name, login in _rows(connection, queries.CLOSED_PARAMETERS, given)]
 
 
+def kept_parameters(
+    connection: "BaseDatabaseWrapper", logins: Iterable[str]
+) -> list[tuple[str, str, str, str]]:
+    """
+    What ALTER ROLE .. SET left for new connections: login, database, name, value.
+
+    The database is "" where it is for all of them.
+    """
+    rows = _rows(connection, queries.KEPT_PARAMETERS, {"logins": list(logins)})
+    return [(login, database, name, value) for login, database, name, value in rows]
+
+
 def current_schema(connection: "BaseDatabaseWrapper") -> str:
     """Where new tables are made."""
     return str(_rows(connection, queries.CURRENT_SCHEMA)[0][0])
@@ -435,7 +461,17 @@ def _memberships(
         yield Membership(role, member, inherit, set_role, admin, grantor)
 
 
-def _grants(connection: "BaseDatabaseWrapper") -> Iterable[Grant]:
+def makers(connection: "BaseDatabaseWrapper", roles: Iterable[str]) -> list[str]:
+    """What takes from *roles*, and from PUBLIC, what lets them have views, if others have to."""
+    return [statement for (statement,) in _rows(connection, queries.MAKERS, {"roles": [*roles]})]
+
+
+def _grants(connection: "BaseDatabaseWrapper", databases: bool = False) -> Iterable[Grant]:
+    for name, role, privilege, *rest in (
+        _rows(connection, queries.DATABASE_GRANTS) if databases else ()
+    ):
+        target = DatabaseObject(ObjectKind.DATABASE, "", name)
+        yield Grant(role, target, Privilege(privilege), "", *rest)
     for kind, schema, name, role, privilege, *rest in _rows(connection, queries.RELATION_GRANTS):
         target = DatabaseObject(ObjectKind(kind), schema, name)
         yield Grant(role, target, Privilege(privilege), *rest)

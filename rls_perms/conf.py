@@ -19,10 +19,6 @@ from django.utils.module_loading import import_string
 
 from rls_perms.exceptions import ConfigurationError
 
-# Keys whose feature comes in a later release. Their defaults are accepted; anything else
-# would promise what is not there. Take a key out when its feature arrives.
-NOT_YET = ("SIGNED_CONTEXT",)
-
 FRAMEWORK_APPS = ("auth", "contenttypes", "sessions", "admin", "guardian", "sites")
 RESERVED_ROLES = ("owner", "login", "everyone", "anonymous", "superuser", "system")
 RESERVED_ROLE_STARTS = ("can_", "tenant_")
@@ -39,6 +35,8 @@ DRIVER_PARAMETERS = (
 TRANSACTION_PARAMETERS = ("transaction_", "default_transaction_")
 # Leaves 22 of PostgreSQL's 63 bytes for "_" and the role's own name, or a hash of it.
 MAX_PREFIX_BYTES = 40
+# As long as what SHA-256 answers; Django's own SECRET_KEY has 50 letters.
+MIN_KEY_LETTERS = 32
 WORD = re.compile(r"[a-z_][a-z0-9_]*")
 PARAMETER = re.compile(rf"{WORD.pattern}(\.{WORD.pattern})*")
 
@@ -91,6 +89,11 @@ class Settings:
     strict_mode_exclude: tuple[str, ...] = ()
     live_sync: bool = True
     signed_context: bool = False
+    # Not shown, nor compared with anything that is.
+    signing_key: str | None = field(default=None, repr=False)
+    signing_key_fallbacks: tuple[str, ...] = field(default=(), repr=False)
+    signed_seconds: int = 60
+    signed_to_backend: bool = True
     # What follows from other keys.
     #: Alias -> the alias of its owner, where several databases have owners of their own.
     owners: Mapping[str, str] = field(hash=False, default=MappingProxyType({}))
@@ -127,9 +130,6 @@ def parse(raw: Mapping[str, Any], databases: Mapping[str, Mapping[str, Any]]) ->
     # None says the default where the default is None, and is a wrong type elsewhere.
     raw = {k: v for k, v in raw.items() if v is not None or defaults[k.lower()] is not None}
     values = {key.lower(): READERS[key](_at(key), value) for key, value in raw.items()}
-    for key in NOT_YET:
-        if key in raw and values[key.lower()] != defaults[key.lower()]:
-            raise _error(_at(key), raw[key], "that is not in this version of rls_perms yet")
     values = {**defaults, "group_roles": MappingProxyType({}), **values}
     if not values["databases"]:
         raise _error(_at("DATABASES"), [], "then nothing is protected", 'Write ["default"]')
@@ -290,8 +290,25 @@ def _flag(at: str, value: Any) -> bool:
     return value
 
 
+def _key(at: str, value: Any) -> str:
+    # The value is in no message: messages are logged.
+    if not isinstance(value, str) or len(value) < MIN_KEY_LETTERS:
+        raise ConfigurationError(
+            f"{at} is too short, or no str: it has to be at least {MIN_KEY_LETTERS} letters that "
+            "nobody can guess. Write what django.core.management.utils.get_random_secret_key() "
+            "gives, read from the environment."
+        )
+    return value
+
+
+def _seconds(at: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 3600:
+        raise _error(at, value, "it must be an int from 1 to 3600", "Write 60")
+    return value
+
+
 def _names(at: str, value: Any, read: Callable[[str, Any], str] = _text) -> tuple[str, ...]:
-    if isinstance(value, str) and value:
+    if isinstance(value, str) and value and read is not _key:
         raise _error(at, value, "a str is a list of letters", f"Write {json.dumps([value])}")
     if not isinstance(value, list | tuple):
         raise _error(at, value, "it must be a list of str", 'Write a list, such as ["name"]')
@@ -467,4 +484,8 @@ READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "STRICT_MODE_EXCLUDE": lambda at, value: _names(at, value, _model_label),
     "LIVE_SYNC": _flag,
     "SIGNED_CONTEXT": _flag,
+    "SIGNING_KEY": _key,
+    "SIGNING_KEY_FALLBACKS": lambda at, value: _names(at, value, _key),
+    "SIGNED_SECONDS": _seconds,
+    "SIGNED_TO_BACKEND": _flag,
 }

@@ -118,6 +118,8 @@ class Resolved:
     user: str
     #: Parameters that go along with the role.
     settings: tuple[tuple[str, str], ...] = ()
+    #: What proves the context for the rest of the transaction, where contexts are signed.
+    proof: str | None = field(default=None, repr=False)
 
     @property
     def names(self) -> frozenset[str]:

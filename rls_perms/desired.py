@@ -10,7 +10,13 @@ from rls_perms.identifiers import SCHEMA
 from rls_perms.keywords import FIXED_ROLES, Command, ObjectKind, Privilege, RoleKind
 from rls_perms.roles import Role, RoleNames, session_name
 from rls_perms.state import Definition, Entry, State
-from rls_perms.statements.install import CONTEXT_FUNCTIONS, LOGIN_FUNCTIONS, TENANT_FUNCTIONS
+from rls_perms.statements.install import (
+    CONTEXT_FUNCTIONS,
+    LOGIN_FUNCTIONS,
+    PROVING_FUNCTIONS,
+    SIGNED_LOGIN_FUNCTIONS,
+    TENANT_FUNCTIONS,
+)
 from rls_perms.statements.live import KnownGrant, KnownRole, LiveMap
 from rls_perms.statements.row_security import Relation, Table
 from rls_perms.statements.tenant_logins import TenantLogin
@@ -122,6 +128,8 @@ class Wanted:
     #: Whether users have what they have: first use makes the role of a combination that is
     #: missing, and what nobody has any more is left.
     as_used: bool = False
+    #: Whether the login enters contexts by signed tokens alone.
+    signed: bool = False
 
 
 def desired_state(wanted: Wanted, actual: State) -> State:
@@ -523,10 +531,12 @@ class _Builder:
         schema = DatabaseObject(ObjectKind.SCHEMA, "", SCHEMA)
         session = (self.everyone, self.anonymous, *self.above)
         self._grant((*session, *self._logins()), schema, [Privilege.USAGE])
-        for name, arguments in CONTEXT_FUNCTIONS:
+        signed = self.wanted.signed
+        for name, arguments in (*CONTEXT_FUNCTIONS, *(PROVING_FUNCTIONS if signed else ())):
             self._grant(session, _function(name, arguments), [Privilege.EXECUTE])
         of_tenants = () if self.wanted.auth.tenants is None else TENANT_FUNCTIONS
-        for name, arguments in (*LOGIN_FUNCTIONS, *of_tenants):
+        entering = SIGNED_LOGIN_FUNCTIONS if signed else (*LOGIN_FUNCTIONS, *of_tenants)
+        for name, arguments in entering:
             self._grant(self._logins(), _function(name, arguments), [Privilege.EXECUTE])
         for name in self.wanted.tables.schemas:
             closed = DatabaseObject(ObjectKind.SCHEMA, "", name)

@@ -60,6 +60,21 @@ class InvalidSetting(RlsPermsError, ValueError):
     """A value for the context that its ``Setting`` in a policy cannot be."""
 
 
+class ContextRefused(ProgrammingError, RlsPermsError):
+    """
+    The database does not take the context that a statement came with.
+
+    Where ``SIGNED_CONTEXT`` is on: the signature is forged, expired or for another database or
+    backend, the role is another one than was proved, or only one of the application and the
+    database signs. It is a ``ProgrammingError``, so code that handles database errors goes on
+    working; ``sqlstate`` is PostgreSQL's.
+    """
+
+    def __init__(self, message: str, *, sqlstate: str | None = None) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+
 class InvalidContext(RlsPermsError, ValueError):
     """A context that was sent from elsewhere and is not whole, not ours or for something else."""
 

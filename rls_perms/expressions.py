@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from django.db.models.sql.compiler import SQLCompiler
 
 #: Names of values that the library sets itself: who asks, and the keys of rows being inserted.
-OWN_SETTINGS = ("user_id", "tenant_id")
+OWN_SETTINGS = ("user_id", "tenant_id", "proof")
 OWN_SETTING_STARTS = ("new_",)
 
 _MODIFIER = re.compile(r"\([^)]*\)|(?<=\[)\d+(?=\])")
@@ -127,8 +127,8 @@ def check_setting_name(name: object, where: str) -> None:
     if name in OWN_SETTINGS or name.startswith(OWN_SETTING_STARTS):
         raise ConfigurationError(
             f"{where} names a value {name!r}, which the library sets itself: user_id and tenant_id "
-            "say who asks (CurrentUser() and CurrentTenant() in a policy), new_... are keys of new "
-            f"rows. Write another name, such as 'my_{name}'."
+            "say who asks (CurrentUser() and CurrentTenant() in a policy), proof proves it, "
+            f"new_... are keys of new rows. Write another name, such as 'my_{name}'."
         )
 
 

@@ -10,7 +10,7 @@ class DatabaseObject:
     """
     Something that a privilege can be granted on.
 
-    A function is named with the types of its arguments, a schema has no schema.
+    A function is named with the types of its arguments, a schema or a database has no schema.
     """
 
     kind: ObjectKind

@@ -41,6 +41,7 @@ class Privilege(StrEnum):
     MAINTAIN = "MAINTAIN"
     USAGE = "USAGE"
     CREATE = "CREATE"
+    TEMPORARY = "TEMPORARY"
     EXECUTE = "EXECUTE"
 
 
@@ -50,6 +51,7 @@ class ObjectKind(StrEnum):
     TABLE = "TABLE"
     SEQUENCE = "SEQUENCE"
     SCHEMA = "SCHEMA"
+    DATABASE = "DATABASE"
     FUNCTION = "FUNCTION"
 
 

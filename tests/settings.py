@@ -73,5 +73,7 @@ RLS_PERMS = {
     "DATABASES": ["default", "server_side", "pooled"],
     "GROUP_ROLES": {"Managers": "manager", "Clerks": "clerk"},
     "TENANT_MODEL": "office.Tenant",
+    # So that every suite can be run with either.
+    "SIGNED_CONTEXT": bool(os.environ.get("RLS_PERMS_TEST_SIGNED")),
 }
 DATABASE_ROUTERS = ["tests.office.router.OneDatabase"]

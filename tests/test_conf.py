@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
-from rls_perms.conf import NOT_YET, READERS, GroupRole, check_models, get_settings, parse
+from rls_perms.conf import READERS, GroupRole, check_models, get_settings, parse
 from rls_perms.exceptions import ConfigurationError, RlsPermsError
 
 DATABASES = {
@@ -228,20 +228,6 @@ def test_a_wrong_item_of_a_list_is_named_by_its_place(key, given, why):
 
 
 @pytest.mark.parametrize(
-    ("key", "given"),
-    [
-        ("SIGNED_CONTEXT", True),
-    ],
-)
-def test_a_feature_of_a_later_version_is_refused_rather_than_ignored(key, given):
-    message = refusal({key: given})
-
-    assert key in NOT_YET
-    assert f'RLS_PERMS["{key}"] is {given!r}' in message
-    assert "not in this version of rls_perms yet. Remove it." in message
-
-
-@pytest.mark.parametrize(
     ("key", "default"),
     [
         ("TENANT_FK_FIELD", "tenant"),
@@ -249,7 +235,7 @@ def test_a_feature_of_a_later_version_is_refused_rather_than_ignored(key, given)
         ("SIGNED_CONTEXT", False),
     ],
 )
-def test_the_default_of_a_later_versions_key_may_be_written_out(key, default):
+def test_a_default_may_be_written_out(key, default):
     assert parse({key: default}, DATABASES) == parse({}, DATABASES)
 
 

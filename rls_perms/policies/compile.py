@@ -17,10 +17,11 @@ from rls_perms.policies.arms import Arm, Arms, without_members
 from rls_perms.policies.reach import Asked, Reach
 from rls_perms.roles import Mark, RoleNames
 from rls_perms.statements import row_security as text
+from rls_perms.statements.changes import PUBLIC
 from rls_perms.statements.conditions import TRUE, Reader, Text
 from rls_perms.statements.grant_forms import Granted, form_reader, is_granted
 from rls_perms.statements.grant_views import GENERIC_KINDS, Branch, view_name
-from rls_perms.statements.row_security import KeyColumn, PolicySpec, Table
+from rls_perms.statements.row_security import KeyColumn, PolicySpec, Seal, Table
 from rls_perms.targets import EVERYONE, Fixed, Group, Permission, Role, Target
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class Compiler:
     owner: str
     guc_prefix: str
     connection: "BaseDatabaseWrapper"
+    #: Whether the context has to be proved.
+    signed: bool = False
 
     @property
     def table(self) -> Table:
@@ -98,9 +101,21 @@ class Compiler:
             for position, field in enumerate(fields, 1)
         )
 
+    @property
+    def seal(self) -> Seal | None:
+        """What seals a row that is being inserted; None where contexts are not signed."""
+        if not self.signed:
+            return None
+        generated = (one for one in self.model._meta.concrete_fields if one.generated)
+        return Seal(
+            f"{text.new_row_setting(self.guc_prefix, self.table)}_seal",
+            tuple(kept(str(one.column)) for one in generated),
+        )
+
     def specs(self) -> tuple[PolicySpec, ...]:
         """All policies of the table, each with a name of its own."""
         found = [
+            *self._proven(),
             *self._fixed(),
             *self._floor(),
             *(spec for arm in self.arms.permissive for spec in self._permissive(arm)),
@@ -174,6 +189,14 @@ class Compiler:
             yield self._spec("system", command, system, TRUE, TRUE)
             yield self._spec("superuser", command, superuser, using, check)
 
+    def _proven(self) -> Iterator[PolicySpec]:
+        if not self.signed:
+            return
+        # Whatever role it is, one that no declaration names too.
+        condition = text.proven(self.owner)
+        for command in Command:
+            yield self._spec("signed", command, (PUBLIC,), condition, condition, permissive=False)
+
     def _floor(self) -> Iterator[PolicySpec]:
         if self.tenant is None:
             return
@@ -197,11 +220,11 @@ class Compiler:
             if arm.of_permission and arm.command is command and arm.gate is not None:
                 by_role, by_privilege = self._told(arm.gate)
                 gates = [
-                    text.belongs_to(self.names.permission(permission(self.model, one)))
+                    self._belongs_to(self.names.permission(permission(self.model, one)))
                     for one in by_role
                 ]
                 if by_privilege:
-                    gates.append(text.holds_privilege(self.table, by_privilege))
+                    gates.append(self._holds_privilege(by_privilege))
                 return text.disjunction(*gates)
         return None
 
@@ -214,7 +237,7 @@ class Compiler:
             return
         told_by_role, told_by_privilege = self._told(arm.gate)
         if told_by_privilege:
-            gate = text.holds_privilege(self.table, told_by_privilege)
+            gate = self._holds_privilege(told_by_privilege)
             yield self._spec(arm.name, arm.command, self._roles(targets), using, check, gate=gate)
         if not told_by_role:
             return
@@ -223,7 +246,7 @@ class Compiler:
             yield self._spec(f"{arm.name} of holders", arm.command, holders, using, check)
         others = [target for target in targets if target != EVERYONE]
         if others:
-            gate = text.disjunction(*(text.belongs_to(holder) for holder in holders))
+            gate = text.disjunction(*(self._belongs_to(holder) for holder in holders))
             yield self._spec(
                 f"{arm.name} of others", arm.command, self._roles(others), using, check, gate=gate
             )
@@ -240,11 +263,17 @@ class Compiler:
         condition = text.conjunction(
             insertable,
             text.is_inserting(self.key),
-            text.is_new_row(self.key),
+            text.is_new_row(self.key, self.table, self.seal),
         )
         return self._spec("new row", Command.SELECT, self._bound(), condition, None)
 
     # Conditions
+
+    def _belongs_to(self, role: str) -> str:
+        return text.belongs_to(role, signed=self.signed)
+
+    def _holds_privilege(self, commands: Iterable[Command]) -> str:
+        return text.holds_privilege(self.table, commands, signed=self.signed)
 
     def _term(self) -> str:
         """What every row of the asker's tenant fulfils."""
@@ -259,7 +288,7 @@ class Compiler:
                 if condition is not None:
                     said = [self._sql(condition, arm)]
                     if EVERYONE not in whom:
-                        roles = map(text.belongs_to, self._roles(whom))
+                        roles = map(self._belongs_to, self._roles(whom))
                         said.append(text.disjunction(*roles))
                     clauses.append(text.conjunction(*said))
         return text.disjunction(*using), text.disjunction(*check)

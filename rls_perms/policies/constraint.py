@@ -183,6 +183,7 @@ class RowSecurity(BaseConstraint):
             owner=owner,
             guc_prefix=get_settings().guc_prefix,
             connection=connection,
+            signed=get_settings().signed_context,
         )
 
     def definition(self, model: type[Model], connection: "BaseDatabaseWrapper") -> Definition:
@@ -227,7 +228,7 @@ class RowSecurity(BaseConstraint):
             *(empty_view(view, key_kind(model, compiler.connection)) for view in compiler.views()),
             *readers_sql(readers),
             *(text.create_policy(spec, table, mark) for spec in compiler.specs()),
-            text.remember_new_rows(table, compiler.key, unbound),
+            text.remember_new_rows(table, compiler.key, unbound, compiler.seal),
             # Sync makes them anew, as it fills the views: it knows the ids of permissions.
             forget(table),
         ]

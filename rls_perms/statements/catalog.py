@@ -132,6 +132,57 @@ SELECT schema.nspname::text,
    AND pg_catalog.pg_has_role(current_user, schema.nspowner, 'USAGE')
 """
 
+# Who may make temporary objects, or schemas.
+DATABASE_GRANTS = """
+SELECT database.datname::text,
+       CASE acl.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(acl.grantee)::text END,
+       acl.privilege_type,
+       CASE WHEN acl.grantor = database.datdba THEN ''
+            ELSE pg_catalog.pg_get_userbyid(acl.grantor)::text END,
+       acl.is_grantable
+  FROM pg_catalog.pg_database AS database
+ CROSS JOIN LATERAL pg_catalog.aclexplode(
+           coalesce(database.datacl, pg_catalog.acldefault('d', database.datdba))
+       ) AS acl
+ WHERE database.datname = pg_catalog.current_database()
+   AND acl.grantee <> database.datdba
+   AND acl.privilege_type IN ('TEMPORARY', 'CREATE')
+   AND pg_catalog.pg_has_role(current_user, database.datdba, 'USAGE')
+"""
+
+# What lets PUBLIC or one of these roles make a view, where it is not the asking role's to revoke;
+# and the views that such a role has. As statements for whose they are.
+MAKERS = """
+SELECT pg_catalog.format(
+           'REVOKE %%s ON DATABASE %%I FROM %%s', acl.privilege_type, database.datname,
+           CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE acl.grantee::pg_catalog.regrole::text END
+       )
+  FROM pg_catalog.pg_database AS database
+ CROSS JOIN LATERAL pg_catalog.aclexplode(
+           coalesce(database.datacl, pg_catalog.acldefault('d', database.datdba))
+       ) AS acl
+ WHERE database.datname = pg_catalog.current_database()
+   AND acl.privilege_type IN ('TEMPORARY', 'CREATE')
+   AND (acl.grantee = 0 OR pg_catalog.pg_get_userbyid(acl.grantee) = ANY (%(roles)s))
+   AND NOT pg_catalog.pg_has_role(current_user, database.datdba, 'USAGE')
+UNION ALL
+SELECT pg_catalog.format(
+           'REVOKE CREATE ON SCHEMA %%I FROM %%s', schema.nspname,
+           CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE acl.grantee::pg_catalog.regrole::text END
+       )
+  FROM pg_catalog.pg_namespace AS schema
+ CROSS JOIN LATERAL pg_catalog.aclexplode(schema.nspacl) AS acl
+ WHERE acl.privilege_type = 'CREATE'
+   AND (acl.grantee = 0 OR pg_catalog.pg_get_userbyid(acl.grantee) = ANY (%(roles)s))
+   AND NOT pg_catalog.pg_has_role(current_user, schema.nspowner, 'USAGE')
+UNION ALL
+SELECT pg_catalog.format('DROP VIEW %%s', relation.oid::pg_catalog.regclass)
+  FROM pg_catalog.pg_class AS relation
+ WHERE relation.relkind IN ('v', 'm')
+   AND pg_catalog.pg_get_userbyid(relation.relowner) = ANY (%(roles)s)
+ ORDER BY 1
+"""
+
 FUNCTION_GRANTS = """
 SELECT function.proname::text,
        ARRAY(SELECT pg_catalog.format_type(type, NULL)
@@ -286,6 +337,17 @@ FUNCTIONS_INSTALLED = """
 SELECT functions FROM rls_perms.installation
 """
 
+HAS_SIGNING = """
+SELECT pg_catalog.to_regclass('rls_perms.signing_key') IS NOT NULL
+"""
+
+# The keys of the application, by their fingerprints, and whether the database has its own.
+SIGNING_KEYS = """
+SELECT coalesce(pg_catalog.string_agg(fingerprint, ' ' ORDER BY position), ''),
+       EXISTS (SELECT FROM rls_perms.proof_key)
+  FROM rls_perms.signing_key
+"""
+
 HAS_LIVE = """
 SELECT pg_catalog.to_regprocedure('rls_perms.live_digest()') IS NOT NULL
 """
@@ -405,4 +467,18 @@ SELECT relation.reltuples,
   LEFT JOIN pg_catalog.pg_index AS index ON index.indrelid = relation.oid
  WHERE relation.oid = pg_catalog.to_regclass(%s)
  GROUP BY relation.reltuples
+"""
+
+# What connections of these logins to this database begin with.
+KEPT_PARAMETERS = """
+SELECT login.rolname::text, coalesce(database.datname::text, ''),
+       pg_catalog.split_part(one.setting, '=', 1),
+       pg_catalog.substr(one.setting, pg_catalog.strpos(one.setting, '=') + 1)
+  FROM pg_catalog.pg_db_role_setting AS kept
+  JOIN pg_catalog.pg_roles AS login ON login.oid = kept.setrole
+  LEFT JOIN pg_catalog.pg_database AS database ON database.oid = kept.setdatabase
+ CROSS JOIN LATERAL pg_catalog.unnest(kept.setconfig) AS one (setting)
+ WHERE login.rolname = ANY (%(logins)s)
+   AND (database.oid IS NULL OR database.datname = pg_catalog.current_database())
+ ORDER BY 1, 2, 3
 """

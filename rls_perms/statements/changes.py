@@ -156,8 +156,8 @@ def _privileges(change: plan.GrantPrivileges | plan.RevokePrivileges) -> sql.Com
 
 
 def _object(target: DatabaseObject) -> sql.Composed:
-    if target.kind is ObjectKind.SCHEMA:
-        return sql.SQL("SCHEMA {}").format(sql.Identifier(target.name))
+    if target.kind in (ObjectKind.SCHEMA, ObjectKind.DATABASE):
+        return sql.SQL("{} {}").format(sql.SQL(target.kind), sql.Identifier(target.name))
     name = qualified(target.schema, target.name)
     if target.arguments is not None:
         # Types come from PostgreSQL's own format_type(), never from outside.

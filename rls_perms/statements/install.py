@@ -25,6 +25,9 @@ LOGIN_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("role_settings", ("text",)),
 )
 
+#: What it may call where contexts are signed: this, and nothing else of ours.
+SIGNED_LOGIN_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("enter", ("text",)),)
+
 #: What it may call, too, where each tenant has a role.
 TENANT_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("named_role_in_tenant", ("text", "text")),
@@ -37,6 +40,14 @@ CONTEXT_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("tenant_id", ()),
     ("setting", ("text",)),
     ("login_tenant", ()),
+)
+
+#: What they call beside these where contexts are signed.
+PROVING_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("planned_role", ()),
+    ("proven", ()),
+    ("proven_for", ("name",)),
+    ("is_new_row", ("text", "jsonb")),
 )
 
 
@@ -93,6 +104,8 @@ class Installed:
     server_version: int
     #: Whoever is certainly no tenant's login: for them nothing is looked up.
     plain_logins: tuple[str, ...] = ()
+    #: Whether policies see the context that a token proved, and no other.
+    signed: bool = False
 
 
 def tables() -> list[sql.Composed]:
@@ -134,7 +147,10 @@ def functions(wanted: Installed) -> list[sql.Composed]:
         template("release_column"),
         template("release_table"),
         *context_functions({"user_id": wanted.user_type, "tenant_id": wanted.tenant_type}),
-        *_context(wanted),
+        tenant_logins.login_tenant(wanted.prefix, wanted.database),
+        # Signed or not, so that a policy finds what it calls whichever comes first.
+        *_signing(wanted),
+        *(_signed_context(wanted) if wanted.signed else _context(wanted)),
         put_policies_back(),
         _session_role(wanted),
         tenants.serving(wanted.logins, wanted.tenants),
@@ -170,6 +186,19 @@ def functions(wanted: Installed) -> list[sql.Composed]:
     ]
 
 
+def _signing(wanted: Installed) -> list[sql.Composed]:
+    return [
+        template("create_signing"),
+        template("padded"),
+        template("sealed"),
+        template("planned_role"),
+        template("proven", setting=sql.Literal(f"{wanted.guc_prefix}.proof")),
+        template("proven_for", counts=tenant_logins.settings_count(wanted.plain_logins)),
+        template("is_new_row"),
+        template("enter"),
+    ]
+
+
 def _options(*, inherit: bool, set_role: bool, version: int) -> sql.SQL:
     return membership_options(Membership("", "", inherit, set_role), version)
 
@@ -183,7 +212,6 @@ def _mark_of_session(wanted: Installed) -> str:
 def _context(wanted: Installed) -> list[sql.Composed]:
     counts = tenant_logins.settings_count(wanted.plain_logins)
     return [
-        tenant_logins.login_tenant(wanted.prefix, wanted.database),
         template(
             "user_id",
             type=sql.SQL(wanted.user_type),
@@ -195,11 +223,29 @@ def _context(wanted: Installed) -> list[sql.Composed]:
     ]
 
 
+def _signed_context(wanted: Installed) -> list[sql.Composed]:
+    counts = tenant_logins.settings_count(wanted.plain_logins)
+    return [
+        template("signed_user_id", type=sql.SQL(wanted.user_type), counts=counts),
+        _tenant_id(wanted, counts),
+        template("signed_setting", counts=counts),
+    ]
+
+
 def _tenant_id(wanted: Installed, counts: sql.Composed) -> sql.Composed:
     type, setting = sql.SQL(wanted.tenant_type), sql.Literal(f"{wanted.guc_prefix}.tenant_id")
     if wanted.tenants is None:
+        if wanted.signed:
+            return template("signed_tenant_id", type=type, counts=counts)
         return template("tenant_id", type=type, setting=setting, counts=counts)
-    return tenants.tenant_id(wanted.tenants, wanted.prefix, type, setting, counts)
+    if not wanted.signed:
+        said = sql.SQL("nullif(pg_catalog.current_setting({}, true), '')::{}")
+        value = said.format(setting, type)
+        return tenants.tenant_id(wanted.tenants, wanted.prefix, type, value, counts)
+    proved = sql.SQL("nullif(rls_perms.proven() OPERATOR(pg_catalog.->>) 't', '')::{}").format(type)
+    made = tenants.tenant_id(wanted.tenants, wanted.prefix, type, proved, counts)
+    # A worker has another backend's number than the proof.
+    return made + sql.SQL("\nALTER FUNCTION rls_perms.tenant_id() PARALLEL RESTRICTED;")
 
 
 def _of_tenants(wanted: Installed) -> list[sql.Composed]:

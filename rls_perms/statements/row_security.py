@@ -8,6 +8,7 @@ from psycopg import sql
 
 from rls_perms.identifiers import digest, kept, shortened
 from rls_perms.keywords import Command
+from rls_perms.statements.changes import PUBLIC
 from rls_perms.statements.render import (
     identifiers,
     joined,
@@ -93,7 +94,7 @@ def create_policy(spec: PolicySpec, table: Table, comment: str) -> sql.Composed:
             table=table.identifier(),
             kind=sql.SQL("PERMISSIVE" if spec.permissive else "RESTRICTIVE"),
             command=sql.SQL(spec.command),
-            roles=identifiers(spec.roles),
+            roles=sql.SQL("PUBLIC") if spec.roles == (PUBLIC,) else identifiers(spec.roles),
             clauses=sql.Composed(clauses),
         )
         + sql.SQL("\n")
@@ -156,17 +157,39 @@ def new_row_function(table: Table) -> str:
     return shortened(f"new_row_{table.name}", distinct=distinct)
 
 
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What seals the row that is being inserted, where contexts are signed."""
+
+    #: The setting that holds the seal.
+    setting: str
+    #: Columns that have no value yet when it is made.
+    generated: tuple[str, ...]
+
+    def columns(self) -> sql.Composed:
+        return sql.SQL("ARRAY[{}]::pg_catalog.text[]").format(literals(self.generated))
+
+
 def remember_new_rows(
-    table: Table, key: Sequence[KeyColumn], unbound: Iterable[str]
+    table: Table, key: Sequence[KeyColumn], unbound: Iterable[str], seal: Seal | None
 ) -> sql.Composed:
     """The function and triggers that let a creator see a row in the statement that makes it."""
     function = sql.Identifier(new_row_function(table))
-    return (
-        template(
-            "new_row_function",
+    columns = joined((_remembered(column) for column in key), "\n    ")
+    settings = [column.setting for column in key]
+    if seal is None:
+        made = template("new_row_function", function=function, columns=columns)
+    else:
+        settings.append(seal.setting)
+        made = template(
+            "signed_new_row_function",
             function=function,
-            columns=joined((_remembered(column) for column in key), "\n    "),
+            columns=columns,
+            seal=sql.Literal(seal.setting),
+            generated=seal.columns(),
         )
+    return (
+        made
         + sql.SQL("\n")
         + template(
             "new_row_triggers",
@@ -175,7 +198,7 @@ def remember_new_rows(
             table=table.identifier(),
             unbound=literals(unbound),
             function=function,
-            settings=literals(column.setting for column in key),
+            settings=literals(settings),
         )
     )
 
@@ -191,16 +214,25 @@ def _remembered(column: KeyColumn) -> sql.Composed:
 # Conditions. Django compiles those that a declaration writes; these are the library's own.
 
 
-def is_new_row(key: Iterable[KeyColumn]) -> str:
+def is_new_row(key: Iterable[KeyColumn], table: Table, seal: Seal | None) -> str:
     # Not in a sub-select: it is read for each row of the INSERT. Without CASE or OR around
     # the column, so that a SELECT can use the index for it beside the other policies.
+    sealed = []
+    if seal is not None:
+        # After the key, which is compared in no time and is no other row's.
+        sealed.append(
+            sql.SQL("rls_perms.is_new_row({}, pg_catalog.to_jsonb({}.*) - {})")
+            .format(sql.Literal(seal.setting), sql.Identifier(table.name), seal.columns())
+            .as_string(None)
+        )
     return conjunction(
         *(
             sql.SQL("{} = nullif(pg_catalog.current_setting({}, true), '')::{}")
             .format(sql.Identifier(one.name), sql.Literal(one.setting), sql.SQL(one.type))
             .as_string(None)
             for one in key
-        )
+        ),
+        *sealed,
     )
 
 
@@ -217,20 +249,41 @@ def is_inserting(key: Sequence[KeyColumn]) -> str:
     )
 
 
-def holds_privilege(table: Table, privileges: Iterable[Command]) -> str:
-    """Whether the asking role holds one of *privileges* on all of *table*."""
+def proven(owner: str) -> str:
+    """Whether the context was proved for the role that asks; *owner* needs none."""
     return (
-        sql.SQL("(SELECT pg_catalog.has_table_privilege({}, {}))")
-        .format(table.value(), sql.Literal(", ".join(privileges)))
+        sql.SQL(
+            "rls_perms.planned_role() = {} OR "
+            "(SELECT rls_perms.proven_for(rls_perms.planned_role()))"
+        )
+        .format(sql.Literal(owner))
         .as_string(None)
     )
 
 
-def belongs_to(role: str) -> str:
+# Where contexts are signed, the asking role is that of the plan, whatever it became since.
+
+
+def holds_privilege(table: Table, privileges: Iterable[Command], *, signed: bool) -> str:
+    """Whether the asking role holds one of *privileges* on all of *table*."""
+    return (
+        sql.SQL("(SELECT pg_catalog.has_table_privilege({}{}, {}))")
+        .format(
+            sql.SQL("rls_perms.planned_role(), " if signed else ""),
+            table.value(),
+            sql.Literal(", ".join(privileges)),
+        )
+        .as_string(None)
+    )
+
+
+def belongs_to(role: str, *, signed: bool) -> str:
     """Whether the asking role has what *role* has."""
     return (
-        sql.SQL("(SELECT pg_catalog.pg_has_role(current_user, {}, 'USAGE'))")
-        .format(sql.Literal(role))
+        sql.SQL("(SELECT pg_catalog.pg_has_role({}, {}, 'USAGE'))")
+        .format(
+            sql.SQL("rls_perms.planned_role()" if signed else "current_user"), sql.Literal(role)
+        )
         .as_string(None)
     )
 

@@ -27,6 +27,35 @@ SELECT {settings},
   FROM rls_perms.{function}({arguments}) AS found (role)"""
 
 
+#: Have a token verified, take its role on, and keep the proof of it for this transaction.
+_ENTER = """\
+SELECT {settings},
+       pg_catalog.set_config('role', found.role, true),
+       pg_catalog.set_config({proof_setting}, found.proof, true),
+       found.role, found.user_id, found.all_tenants, found.proof
+  FROM rls_perms.enter({token}) AS found"""
+
+#: As above, from what enter() answers: the login may ask for nothing else.
+_ENTERED_SETTINGS = """\
+(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+            one ->> 0, one ->> 1, pg_catalog.set_config(one ->> 0, one ->> 1, true)))
+   FROM pg_catalog.json_array_elements(found.settings) AS one)"""
+
+
+def enter(token: str, proof_setting: str, settings: bool) -> sql.Composed:
+    """Become the role of whoever *token* is for; *settings* as ``resolve`` has it."""
+    return sql.SQL(_one_line(_ENTER)).format(
+        settings=sql.SQL(_one_line(_ENTERED_SETTINGS) if settings else "NULL"),
+        proof_setting=sql.Literal(proof_setting),
+        token=sql.Literal(token),
+    )
+
+
+def enter_apart(token: str) -> sql.Composed:
+    """Have the role of a token made, and answer nothing of it."""
+    return sql.SQL("SELECT FROM rls_perms.enter({})").format(sql.Literal(token))
+
+
 def resolve(
     asker: str | None, tenant: str | None, user_setting: str, make: bool, settings: bool
 ) -> sql.Composed:

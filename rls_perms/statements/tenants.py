@@ -36,11 +36,10 @@ def tenant_id(
     tenants: TenantTable,
     prefix: str,
     type: sql.SQL,
-    setting: sql.Literal,
+    value: sql.Composed,
     counts: sql.Composable,
 ) -> sql.Composed:
-    """The function that answers only where the role and the setting say the same."""
-    value = sql.SQL("nullif(pg_catalog.current_setting({}, true), '')::{}").format(setting, type)
+    """The function that answers only where the role and *value*, the tenant, say the same."""
     return template(
         "tenant_id_of_role",
         type=type,

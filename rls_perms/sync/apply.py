@@ -13,6 +13,7 @@ from rls_perms import catalog
 from rls_perms.conf import TenantRoles, get_settings
 from rls_perms.desired import Wanted, desired_state
 from rls_perms.exceptions import PlanError, WrongCredentials
+from rls_perms.keywords import RoleKind
 from rls_perms.limits import MANY, MANY_BEFORE_16, check_limits
 from rls_perms.plan import (
     NOTHING,
@@ -30,6 +31,7 @@ from rls_perms.plan import (
     diff,
 )
 from rls_perms.policies.constraint import role_names
+from rls_perms.state import State
 from rls_perms.statements.changes import MEMBERSHIP_OPTIONS, statement
 from rls_perms.statements.install import LOCK
 from rls_perms.statements.live import PATIENCE, SHORT_PATIENCE, lock_tables
@@ -37,6 +39,7 @@ from rls_perms.statements.render import text as as_text
 from rls_perms.sync.auth import read_auth
 from rls_perms.sync.credentials import check_logins, lacks_createrole
 from rls_perms.sync.install import wanted_functions
+from rls_perms.sync.keys import wanted_keys
 from rls_perms.sync.live import followed_tables, live_definitions
 from rls_perms.sync.parameters import check_parameters
 from rls_perms.sync.tables import Survey, survey
@@ -105,8 +108,15 @@ def _plan(
     version = catalog.server_version(connection)
     has_options = version >= MEMBERSHIP_OPTIONS
     actual = catalog.actual_state(
-        connection, installed, logins, tables.tables.managed(), tables.tables.schemas
+        connection,
+        installed,
+        logins,
+        tables.tables.managed(),
+        tables.tables.schemas,
+        signed=get_settings().signed_context,
     )
+    if get_settings().signed_context:
+        _refuse_makers(connection, actual)
     kept = frozenset(one for one in actual.definitions if one.name not in tables.emptied)
     actual = replace(actual, definitions=kept | tables.made)
     auth = read_auth(connection)
@@ -120,12 +130,13 @@ def _plan(
         tenant_settings={key: one.settings for key, one in of_tenants.tenants.items()},
         shares=of_tenants.logins,
         tenant_logins=wanted_logins(connection),
-        definitions=frozenset({wanted_functions(connection), *tables.definitions}),
+        definitions=frozenset({wanted_functions(connection), wanted_keys(), *tables.definitions}),
         is_test=is_test,
         tester=role.session if is_test and not session.superuser else None,
         tester_inherits=session.inherits and not has_options,
         has_options=has_options,
         as_used=as_used and not prune,
+        signed=get_settings().signed_context,
     )
     live, not_live = live_definitions(connection, wanted, owner)
     wanted = replace(wanted, definitions=wanted.definitions | live)
@@ -146,6 +157,23 @@ def _plan(
     done = Plan(tuple(change for change in found if change not in left))
     warnings = [*_warnings(wanted, tables), *not_live, *crowded, *left.values()]
     return Outcome(done, tuple(warnings), Plan(tuple(left)))
+
+
+def _refuse_makers(connection: "BaseDatabaseWrapper", actual: State) -> None:
+    """
+    Raise PlanError if a session may have a view that the owner cannot do anything about.
+
+    PostgreSQL applies the policies of a view's owner, whoever reads it: one that an attacker
+    makes as another role would show them that role's rows.
+    """
+    sessions = (one.name for one in actual.roles if one.mark.kind is not RoleKind.OWNER)
+    makers = catalog.makers(connection, sorted(sessions))
+    if makers:
+        raise PlanError(
+            "RLS_PERMS['SIGNED_CONTEXT'] holds only where nobody but the owner makes views, which "
+            "show the rows of whoever made them. Let a superuser run:\n  "
+            + "\n  ".join(f"{one};" for one in makers)
+        )
 
 
 def sync(

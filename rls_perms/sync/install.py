@@ -114,6 +114,7 @@ def wanted_functions(connection: "BaseDatabaseWrapper") -> Definition:
         logins=logins,
         plain_logins=plain_logins,
         server_version=catalog.server_version(connection),
+        signed=conf.signed_context,
     )
     statements = joined(text.functions(wanted), "\n")
     fingerprint = digest(as_text(statements), 16)

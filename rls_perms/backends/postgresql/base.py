@@ -29,6 +29,7 @@ from rls_perms.backends.postgresql.features import DatabaseFeatures
 from rls_perms.backends.postgresql.operations import DatabaseOperations
 from rls_perms.backends.postgresql.passed_over import keys_named
 from rls_perms.backends.postgresql.prefix import KEEP, LOGIN, Plain, Roles, Wanted
+from rls_perms.backends.postgresql.refusal import refused
 from rls_perms.backends.postgresql.schema import DatabaseSchemaEditor
 from rls_perms.backends.postgresql.transport import RoleConnection
 from rls_perms.conf import get_settings
@@ -36,6 +37,7 @@ from rls_perms.context import ClosedColumns, Entered, current
 from rls_perms.denial import Asking, denied
 from rls_perms.exceptions import ConfigurationError, NamedGroup, PermissionDenied, UnknownRole
 from rls_perms.framework import deciding_tables
+from rls_perms.signing import Signer
 from rls_perms.testing import bare_login
 
 #: No role of that name; no role for a user, in a transaction that may not make one; too many.
@@ -70,6 +72,11 @@ class _ErrorWrapper(DatabaseErrorWrapper):
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
         if exc_type is None:
             return
+        if isinstance(exc_value, psycopg.Error):
+            signs = get_settings().signed_context
+            refusal = refused(exc_value, signs=signs)
+            if refusal is not None:
+                raise refusal.with_traceback(traceback) from exc_value
         if isinstance(exc_value, errors.InsufficientPrivilege):
             denial = self.wrapper.denial(exc_value)  # type: ignore[attr-defined]
             raise denial.with_traceback(traceback) from exc_value
@@ -101,6 +108,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.running: Any = None
         #: Whether what is being run keeps what is applied: savepoints and the like.
         self._as_applied = False
+        #: Whether what is being run belongs to nobody: the making of a savepoint.
+        self._as_nobody = False
         #: Whether what is being run is none of the project's: no test counts it.
         self._unseen = False
         #: Whether roles had to follow the auth tables since tests began.
@@ -126,7 +135,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
         connection.server_cursor_factory = ServerBindingServerSideCursor
-        connection.roles = self._roles() if self.is_ours else None
+        connection.roles = self._roles(connection.info.dbname) if self.is_ours else None
         return connection
 
     def init_connection_state(self) -> None:
@@ -184,13 +193,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """The role that stands in for the login in a test database."""
         return self.settings_dict.get(catalog.TEST_LOGIN)
 
-    def _roles(self) -> Roles:
+    def _roles(self, database: str) -> Roles:
         conf = get_settings()
         of_tenants = () if conf.tenant_roles is None else conf.tenant_roles.tenants.values()
         return Roles(
             wanted=self._wanted,
             alias=self.alias,
-            guc_prefix=get_settings().guc_prefix,
+            guc_prefix=conf.guc_prefix,
             has_settings=any(one.settings for one in (*conf.group_roles.values(), *of_tenants)),
             has_tenant_roles=conf.tenant_roles is not None,
             base=self._base,
@@ -199,6 +208,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             refuse=self._refuse_without_context,
             deciding=deciding_tables(),
             follow=self._follow if self.is_test else None,
+            signer=Signer(conf, database) if conf.signed_context else None,
         )
 
     def _ask_again(self) -> None:
@@ -220,7 +230,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return LOGIN if login is None else Plain(login)
 
     def _wanted(self) -> Wanted:
-        if self._unseen:
+        if self._unseen or self._as_nobody:
             return self._base
         if self._as_applied:
             return KEEP
@@ -349,8 +359,22 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self._followed and self._begins_test:
             # What setUpTestData made gets its roles once for the class, not in each test anew.
             self._follow()
-        with self._keeping_role():
+        with self._leaving_role() if get_settings().signed_context else self._keeping_role():
             super()._savepoint(sid)  # type: ignore[misc]
+
+    @contextmanager
+    def _leaving_role(self) -> Iterator[None]:
+        """
+        Leave the context for a moment, in the same message as what is run.
+
+        ROLLBACK TO brings back what was applied when a savepoint was made: SQL that was
+        injected later, for somebody else, must find nobody's proof there.
+        """
+        before, self._as_nobody = self._as_nobody, True
+        try:
+            yield
+        finally:
+            self._as_nobody = before
 
     def _savepoint_rollback(self, sid: str) -> None:
         with self._keeping_role():

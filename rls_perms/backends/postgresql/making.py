@@ -11,6 +11,7 @@ from psycopg import sql
 from rls_perms.conf import get_settings
 from rls_perms.context import Asker, Context
 from rls_perms.exceptions import UnknownRole
+from rls_perms.signing import Signer
 from rls_perms.statements import session as text
 from rls_perms.statements.catalog import IS_STANDBY
 
@@ -39,25 +40,41 @@ def make(context: Context, wrapper: Any) -> None:
     Raises UnknownRole where no primary is known, or the standby is too far behind it, and what
     psycopg raises.
     """
-    info = wrapper.connection.info
+    info, signer = wrapper.connection.info, wrapper.connection.roles.signer
     with psycopg.connect(info.dsn, password=info.password or None, autocommit=True) as apart:
         try:
-            _execute(apart, _making(context))
+            _execute(apart, _making(context, signer, apart))
         except psycopg.Error as error:
             if error.sqlstate != READ_ONLY or not _is_standby(apart):
                 raise
-            primary = _make_on_primary(context, wrapper)
-            _wait_for(apart, _having(context), wrapper.alias, primary)
+            primary = _make_on_primary(context, wrapper, signer)
+            _wait_for(apart, _having(context, signer, apart), wrapper.alias, primary)
 
 
-def _making(context: Context) -> sql.Composed:
+def _signed(
+    context: Context, signer: Signer, apart: psycopg.Connection[Any], *, make: bool
+) -> sql.Composed:
+    backend = apart.pgconn.backend_pid
+    in_tenant = get_settings().tenant_roles is not None
+    return text.enter_apart(signer.token(context, backend=backend, make=make, in_tenant=in_tenant))
+
+
+def _making(
+    context: Context, signer: Signer | None, apart: psycopg.Connection[Any]
+) -> sql.Composed:
+    if signer is not None:
+        return _signed(context, signer, apart, make=True)
     if context.asker is Asker.ROLE and context.role and context.tenant:
         return text.make_named_role(context.role, context.tenant)
     return text.make_session_role(context.user, context.tenant)
 
 
-def _having(context: Context) -> sql.Composed:
+def _having(
+    context: Context, signer: Signer | None, apart: psycopg.Connection[Any]
+) -> sql.Composed:
     """Raises RP001 as long as the role is not there."""
+    if signer is not None:
+        return _signed(context, signer, apart, make=False)
     if context.asker is Asker.ROLE and context.role and context.tenant:
         return text.has_named_role(context.role, context.tenant)
     return text.has_session_role(context.user, context.tenant)
@@ -79,16 +96,15 @@ def _is_standby(apart: psycopg.Connection[Any]) -> bool:
     return row is not None and bool(row[0])
 
 
-def _make_on_primary(context: Context, wrapper: Any) -> str:
+def _make_on_primary(context: Context, wrapper: Any, signer: Signer | None) -> str:
     """The alias of the primary, on which the role is made."""
-    statement = _making(context)
     for primary in _candidates(wrapper):
         given = primary.get_connection_params()
         # The cursors of Django, and its types, are for its own connections.
         params = {name: one for name, one in given.items() if name not in OF_DJANGO}
         with psycopg.connect(**params, autocommit=True) as apart:
             if not _is_standby(apart):
-                _execute(apart, statement)
+                _execute(apart, _making(context, signer, apart))
                 return primary.alias
     raise UnknownRole(
         f"{context} needs a session role that nobody had yet, and DATABASES[{wrapper.alias!r}] is "

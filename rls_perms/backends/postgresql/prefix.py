@@ -8,6 +8,7 @@ from typing import Any
 from psycopg import sql
 
 from rls_perms.context import Entered
+from rls_perms.signing import Signer
 from rls_perms.statements import session as text
 
 #: A statement with one of these tags may have set anything, for the rest of the session too.
@@ -95,6 +96,19 @@ class Roles:
     refuse: Callable[[Any], None]
     #: What a test database does before a context is applied: its roles follow the auth tables.
     follow: Callable[[], None] | None = None
+    #: Signs contexts; None where they are not signed.
+    signer: Signer | None = None
+
+    @property
+    def proof_setting(self) -> str:
+        return f"{self.guc_prefix}.proof"
+
+    @property
+    def own_settings(self) -> tuple[str, ...]:
+        """The settings that every context sets."""
+        if self.signer is not None:
+            return (self.proof_setting,)
+        return (self.tenant_setting, self.user_setting)
 
     @property
     def user_setting(self) -> str:

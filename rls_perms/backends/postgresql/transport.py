@@ -28,6 +28,7 @@ from rls_perms.backends.postgresql.prefix import (
     rendered,
 )
 from rls_perms.context import Asker, Context, Entered, Resolved
+from rls_perms.signing import Signer
 from rls_perms.statements import session as text
 
 IDLE = pq.TransactionStatus.IDLE
@@ -104,7 +105,7 @@ class RoleConnection(psycopg.Connection[Any]):
         if not self._astray or self.pgconn.transaction_status not in (IDLE, INTRANS):
             return
         roles = self._ours
-        names = {roles.user_setting, roles.tenant_setting, *self._ever_touched}
+        names = {*roles.own_settings, *self._ever_touched}
         parameters = self._standing - names
         with self.lock:
             put_back = text.put_back(roles.base.role, sorted(names), sorted(parameters))
@@ -258,20 +259,29 @@ class RoleConnection(psycopg.Connection[Any]):
 
     def _become(self, prefix: Prefix, wanted: Entered, *, fresh: bool) -> None:
         roles = self._ours
-        known = self._answers.get(wanted) or wanted.resolved.get(roles.alias)
-        names = wanted.names(roles.tenant_setting, roles.user_setting)
+        before = wanted.resolved.get(roles.alias)
+        known = self._answers.get(wanted)
+        if roles.signer is not None:
+            # A proof is of one transaction, whatever another one answered.
+            names = frozenset(roles.own_settings)
+        else:
+            known = known or before
+            names = wanted.names(*roles.own_settings)
         if self._applied != roles.base:
             # A session role may not resolve another, nor may it see what it is called.
             prefix.statements.append(rendered(text.set_local_role, roles.base.role))
         if left := self._standing - names:
             prefix.statements += map(roles.clears, sorted(left))
-        prefix.statements += self._settings(wanted.context)
+        if roles.signer is None:
+            prefix.statements += self._settings(wanted.context)
         if fresh and wanted.context.asker is not Asker.ROLE:
             self._becoming = wanted
         if known is not None:
             prefix.statements += self._known(known)
             names |= known.names
         else:
+            if before is not None and before.settings:
+                prefix.statements.append(rendered(text.set_parameters, before.settings))
             prefix.answer = len(prefix.statements)
             prefix.statements.append(self._question(wanted, fresh=fresh))
         prefix.standing = names
@@ -287,17 +297,20 @@ class RoleConnection(psycopg.Connection[Any]):
     def _known(self, known: Resolved) -> Iterator[bytes]:
         if known.settings:
             yield rendered(text.set_parameters, known.settings)
-        yield rendered(text.set_local, self._ours.user_setting, known.user)
+        if known.proof is not None:
+            # Not kept: there is another one for each transaction.
+            yield text.set_local(self._ours.proof_setting, known.proof).as_bytes(None)
+        else:
+            yield rendered(text.set_local, self._ours.user_setting, known.user)
         yield rendered(text.set_local_role, known.role)
 
     def _question(self, wanted: Entered, *, fresh: bool) -> bytes:
         roles, context = self._ours, wanted.context
+        if roles.signer is not None:
+            return self._signed_question(roles.signer, wanted, fresh=fresh)
         if context.asker is Asker.SYSTEM:
             return rendered(text.become_named, "system", roles.user_setting, False)
-        # Inside a transaction an error would end it, so there the role is made at once.
-        make = not fresh or roles.make_apart is None
-        if not make:
-            self._asking = wanted
+        make = self._makes(wanted, fresh=fresh)
         if context.asker is Asker.ROLE and context.role is not None:
             tenant = context.tenant if roles.has_tenant_roles else None
             setting, settings = roles.user_setting, roles.has_settings
@@ -310,6 +323,27 @@ class RoleConnection(psycopg.Connection[Any]):
             make,
             roles.has_settings,
         )
+
+    def _signed_question(self, signer: Signer, wanted: Entered, *, fresh: bool) -> bytes:
+        roles, context = self._ours, wanted.context
+        known = wanted.resolved.get(roles.alias)
+        by_name = known is not None or context.asker is Asker.SYSTEM
+        token = signer.token(
+            context,
+            backend=self.pgconn.backend_pid,
+            make=not by_name and self._makes(wanted, fresh=fresh),
+            parameters=roles.has_settings and known is None and context.asker is not Asker.SYSTEM,
+            in_tenant=roles.has_tenant_roles,
+            known=known,
+        )
+        return text.enter(token, roles.proof_setting, roles.has_settings).as_bytes(None)
+
+    def _makes(self, wanted: Entered, *, fresh: bool) -> bool:
+        """Whether a missing role is made at once: inside a transaction an error would end it."""
+        make = not fresh or self._ours.make_apart is None
+        if not make:
+            self._asking = wanted
+        return make
 
     def _send_prefix(self, prefix: Prefix) -> Generator[Any, Any, None]:
         if not prefix.statements:
@@ -344,7 +378,12 @@ class RoleConnection(psycopg.Connection[Any]):
         if self._ours.alias not in wanted.heard:
             event = audit.entered(wanted.context, role, self._ours.alias)
             self._events += filter(None, (event,))
-        wanted.heard[self._ours.alias] = Resolved(role, user, settings)
+        proof = None
+        if self._ours.signer is not None:
+            proof = row.get_value(0, 6).decode()
+            if before := wanted.resolved.get(self._ours.alias):
+                settings = before.settings
+        wanted.heard[self._ours.alias] = Resolved(role, user, settings, proof)
 
     def settle(self, prefix: Prefix, results: list[Any]) -> None:
         """The prefix went through: note what is applied now."""

@@ -1,0 +1,1 @@
+DELETE FROM rls_perms.signing_key;
