@@ -222,9 +222,11 @@ def test_a_pooler_that_resets_after_each_transaction_keeps_no_role(db, askers):
 
 
 def said(alias):
-    """What checks say of an alias with --database: ids and texts."""
+    """What our checks of connections say of an alias with --database: ids and texts."""
     found = run_checks(databases=[alias])
-    return [(one.id, f"{one.msg} {one.hint}") for one in found if one.id.startswith("rls_perms")]
+    return [
+        (one.id, f"{one.msg} {one.hint}") for one in found if one.id.startswith("rls_perms.W05")
+    ]
 
 
 def test_w050_server_side_cursors_through_a_pooler_are_warned_of(cursors):
