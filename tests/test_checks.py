@@ -75,6 +75,7 @@ def test_every_check_is_found_by_its_file():
         "e010",
         "e020",
         "e021",
+        "e022",
         "e030",
         "w001",
         "w002",

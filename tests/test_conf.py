@@ -7,7 +7,15 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
-from rls_perms.conf import READERS, GroupRole, check_models, get_settings, parse
+from rls_perms.conf import (
+    READERS,
+    GroupRole,
+    TenantRole,
+    TenantRoles,
+    check_models,
+    get_settings,
+    parse,
+)
 from rls_perms.exceptions import ConfigurationError, RlsPermsError
 
 DATABASES = {
@@ -624,3 +632,54 @@ def test_a_framework_app_that_is_a_slip_is_answered_with_the_nearest():
 
     assert "RLS_PERMS[\"FRAMEWORK_APPS\"] names 'gaurdian', which is no app" in message
     assert "Did you mean 'guardian'? Known: auth, " in message
+
+
+TENANTS = {"TENANT_MODEL": "tenants.Tenant"}
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (False, None),
+        (True, TenantRoles()),
+        ({}, TenantRoles()),
+        ({"logins": {"web": [1, "2"]}}, TenantRoles(logins={"web": ("1", "2")})),
+        (
+            {"tenants": {7: {"settings": {"work_mem": "9MB"}, "models": ["a.B"]}}},
+            TenantRoles(
+                tenants={"7": TenantRole(settings=(("work_mem", "9MB"),), models=("a.B",))}
+            ),
+        ),
+    ],
+)
+def test_roles_of_tenants_are_a_flag_or_a_dict(given, found):
+    raw = {**TENANTS, "LOGIN_ROLES": ["web"], "TENANT_ROLES": given}
+
+    assert parse(raw, DATABASES).tenant_roles == found
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"tenant": {}}, "RLS_PERMS[\"TENANT_ROLES\"] has no key 'tenant'. Did you mean"),
+        ({"logins": {"wbe": []}}, "which is none of"),
+        ({"logins": {"web": "1"}}, "it must be a list of keys"),
+        ({"logins": []}, "it must be a dict"),
+        ({"tenants": {"": {}}}, "it must be a tenant's key"),
+        ({"tenants": {"1": {"setting": {}}}}, "has no key 'setting'"),
+        ({"tenants": {"1": {"settings": {"role": "x"}}}}, "which rls_perms decides"),
+        ({"tenants": {"1": {"models": "a.B"}}}, "a str is a list of letters"),
+    ],
+)
+def test_a_dict_for_roles_of_tenants_that_cannot_be_is_refused(given, why):
+    raw = {**TENANTS, "LOGIN_ROLES": ["web"], "TENANT_ROLES": given}
+
+    with pytest.raises(ConfigurationError) as refused:
+        parse(raw, DATABASES)
+
+    assert why in str(refused.value)
+
+
+def test_roles_of_tenants_need_tenants():
+    with pytest.raises(ConfigurationError, match="there are no tenants"):
+        parse({"TENANT_ROLES": True}, DATABASES)

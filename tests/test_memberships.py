@@ -4,7 +4,11 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
-from rls_perms.checks import e020_membership_model, e021_membership_backend
+from rls_perms.checks import (
+    e020_membership_model,
+    e021_membership_backend,
+    e022_models_of_tenants,
+)
 from rls_perms.conf import check_models, parse
 from rls_perms.exceptions import ConfigurationError
 from rls_perms.memberships import belongs_to, membership_model
@@ -76,3 +80,25 @@ def test_the_users_own_tenant_is_that_of_their_foreign_key(db):
     assert belongs_to(ada, None)
     assert belongs_to(people.NOBODY, other)
     assert belongs_to(people.user("root", is_superuser=True), other)
+
+
+@pytest.mark.parametrize(
+    ("label", "why"),
+    [
+        ("office.Document", "has row security"),
+        ("auth.Group", "is one of the framework's"),
+    ],
+)
+def test_a_model_that_cannot_be_single_tenants_is_an_error(label, why):
+    given = {"tenants": {"1": {"models": [label]}}}
+    with override_settings(RLS_PERMS={**settings.RLS_PERMS, "TENANT_ROLES": given}):
+        (error,) = e022_models_of_tenants.check()
+
+    assert error.id == "rls_perms.E022"
+    assert why in error.msg
+
+
+def test_an_open_model_may_be_single_tenants():
+    given = {"tenants": {"1": {"models": ["office.Tenant"]}}}
+    with override_settings(RLS_PERMS={**settings.RLS_PERMS, "TENANT_ROLES": given}):
+        assert list(e022_models_of_tenants.check()) == []
