@@ -51,7 +51,10 @@ SQUAWK = {
     "prefer-bigint-over-int": "Django's IntegerField; and the position of a parameter in settings",
     "prefer-text-field": "Django's CharField",
     "adding-required-field": "Django's AddField, of a table that the same migration makes",
-    "adding-foreign-key-constraint": "Django's ForeignKey",
+    "adding-foreign-key-constraint": "Django's ForeignKey; and SameTenant, for whom rows that cross"
+    " already must stop the migration",
+    "constraint-missing-not-valid": "SameTenant: the same",
+    "require-concurrent-index-creation": "SameTenant: a migration is a transaction",
     "ban-drop-table": "a migration backwards, which release_table() has let pass",
     "changing-column-type": "what was asked for; policies are laid aside meanwhile",
     "ban-drop-column": "what was asked for; release_column() has let it pass",
@@ -69,6 +72,7 @@ PGSPOT = {
         "PS002",
         "(new_row|grants_of)_.*",
     ): "CREATE OR REPLACE in a schema where nobody but the owner makes any",
+    ("PS014", ".*_tenant_key_.*"): "the owner's tables have no index that others make",
     ("PS015", ".*_(user|group)"): "the same, of a view",
     ("PS001", ".*"): "in a policy, a trigger's WHEN or a CHECK, which PostgreSQL parses once, when"
     " the owner makes it; Django writes operators so",
