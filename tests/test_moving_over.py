@@ -338,3 +338,13 @@ def test_backwards_the_tables_are_closed_and_forwards_as_they_were(peer, app, ba
     assert set(map(str, refused.values())) <= {"403", "[]"}
     assert peer.ask() == rows
     assert peer.rows(FOREIGN_POLICIES) == []
+
+
+def test_with_a_role_for_each_tenant_the_moved_shop_shows_the_same(moved_shop):
+    moved_shop.succeed("""echo 'RLS_PERMS["TENANT_ROLES"] = True' >> project/settings.py""")
+    moved_shop.succeed("python manage.py sync_pg_roles")
+
+    shown = {name: rows for name, rows in moved_shop.ask().items() if name in SHOP}
+
+    assert shown == SHOP
+    assert moved_shop.ask("ask_reports.py") == REPORTS
