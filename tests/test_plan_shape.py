@@ -1,21 +1,20 @@
 """What policies cost, where it does not depend on the machine: the shape of the plan."""
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from guardian.models import UserObjectPermission
 
 from rls_perms import as_user
-from tests import people
+from tests import kept, people
 from tests.office.models import Contract, Document, User
-
-pytestmark = pytest.mark.usefixtures("db")
 
 ROWS = 20_000
 
 
-@pytest.fixture
-def archive(db):
+@pytest.fixture(scope="module")
+def archive(deployed):
     """A table large enough for the planner to care, and a user with some grants on it."""
+    kept.empty()
     acme = people.tenant("acme")
     viewers = people.group("Clerks", "office.view_document")
     people.user("clerk", tenant=acme, groups=[viewers])
@@ -36,6 +35,8 @@ def archive(db):
     people.sync()
     with people.owner_cursor() as cursor:
         cursor.execute("ANALYZE")
+    yield
+    connections.close_all()
 
 
 def plan(name, query):

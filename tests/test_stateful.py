@@ -30,7 +30,7 @@ from rls_perms.keywords import Command
 from rls_perms.testing.askers import Asker
 from rls_perms.testing.expected import Expected
 from rls_perms.testing.rows import Rows
-from tests import conftest, people
+from tests import kept, people
 from tests.office.models import Contract, Document, Task, Ticket, User
 
 EXAMPLES = int(os.environ.get("RLS_PERMS_EXAMPLES", "0"))
@@ -83,7 +83,7 @@ class Office(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        conftest._empty()
+        kept.empty()
         self.count = 0
 
     @initialize(target=groups)

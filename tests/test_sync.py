@@ -32,8 +32,8 @@ def nobody(deployment):
         ' AND shobj_description(oid, \'pg_authid\') ~ \'"kind": "(session|group)", "id"\'',
         f"{deployment.name}_",
     )
-    for (name,) in idle:
-        deployment.rows(f'DROP ROLE "{name}"')
+    if idle:
+        deployment.rows("; ".join(f'DROP ROLE "{name}"' for (name,) in idle))
 
 
 @pytest.fixture
