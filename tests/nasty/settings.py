@@ -6,7 +6,10 @@ from tests.settings import *  # noqa: F403
 from tests.settings import INSTALLED_APPS as BASIS
 from tests.settings import RLS_PERMS as THEIRS
 
-INSTALLED_APPS = [*(app for app in BASIS if app != "tests.office"), "tests.nasty"]
+INSTALLED_APPS = [
+    *(app for app in BASIS if app not in ("tests.office", "tests.studio")),
+    "tests.nasty",
+]
 AUTH_USER_MODEL = "nasty.Person"
 ROOT_URLCONF = "tests.nasty.urls"
 RLS_PERMS = {
