@@ -10,8 +10,6 @@ from django.conf import settings
 from django.db import connections
 from psycopg import sql
 
-from tests import people
-
 Made = TypeVar("Made")
 
 #: Deleting the few rows of a test is ten times as fast as TRUNCATE; keys go on: a new group with
@@ -111,6 +109,9 @@ def world(make: Callable[[], Made]) -> Made:
     catalog, what they were when the rows were new, and otherwise made anew: a test may do to the
     database whatever it likes. What is returned is a copy, for the same reason.
     """
+    # Here: conftest.py imports this module in projects that have no office, too.
+    from tests import people
+
     key = (settings.DATABASES["owner"]["NAME"], repr(settings.RLS_PERMS), make)
     kept = _kept.get(key)
     if kept is None or kept.catalog != _catalog():
