@@ -23,7 +23,7 @@ class TenantTable:
     key: str
     key_type: str
     #: Login -> keys of the tenants that it serves, and no other; the others serve the rest.
-    shares: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    shares: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
     @property
     def named(self) -> Table:
