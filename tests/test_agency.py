@@ -55,10 +55,8 @@ def test_memberships_and_isolation_where_each_tenant_has_a_role(run):
     assert " passed" in report
 
 
-def test_memberships_and_isolation_where_contexts_are_signed(run):
-    report = run(
-        "tests_memberships.py", "tests_isolation.py", AGENCY_TENANT_ROLES="1", AGENCY_SIGNED="1"
-    )
+def test_isolation_where_contexts_are_signed(run):
+    report = run("tests_isolation.py", AGENCY_TENANT_ROLES="1", AGENCY_SIGNED="1")
 
     assert " passed" in report
 
