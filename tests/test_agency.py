@@ -55,6 +55,12 @@ def test_memberships_and_isolation_where_each_tenant_has_a_role(run):
     assert " passed" in report
 
 
+def test_isolation_where_contexts_are_signed(run):
+    report = run("tests_isolation.py", AGENCY_TENANT_ROLES="1", AGENCY_SIGNED="1")
+
+    assert " passed" in report
+
+
 @pytest.mark.parametrize("models", ["djangos", "own"])
 def test_roles_of_tenants(run, models):
     assert " passed" in run("tests_tenant_roles.py", AGENCY_TENANT_ROLES="1", AGENCY_MODELS=models)

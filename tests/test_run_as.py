@@ -398,8 +398,7 @@ def test_an_alias_that_is_not_ours_has_no_roles(office, psql):
         psql([*ANN, "--database", "owner"], WHO)
 
 
-def test_a_signed_context_is_not_psqls(office, psql, monkeypatch):
-
+def test_a_signed_context_is_not_psqls(office, psql):
     with (
         override_settings(RLS_PERMS={**RLS_PERMS, "SIGNED_CONTEXT": True}),
         pytest.raises(CommandError, match=r"counts for one transaction.*shell --as-user"),

@@ -64,3 +64,5 @@ RLS_PERMS = {
 }
 if os.environ.get("AGENCY_TENANT_ROLES"):
     RLS_PERMS["TENANT_ROLES"] = True
+if os.environ.get("AGENCY_SIGNED"):
+    RLS_PERMS["SIGNED_CONTEXT"] = True
