@@ -27,6 +27,10 @@ PROTECTED = {
     "office_payslip": "id",
     "library_book": "id",
     "library_book_labels": "id",
+    "studio_client": "id",
+    "studio_campaign": "id",
+    "studio_campaign_partners": "id",
+    "studio_poster": "id",
 }
 STATEMENTS = [
     "SELECT * FROM {table}",

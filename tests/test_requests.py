@@ -743,7 +743,7 @@ def test_context_processors_set_what_policies_read(office):
         query = f"SELECT {said('region')}, {said('empty')}"
         response = office.client(office.ann).post("/raw/", {"query": query})
 
-    assert response.json() == {"rows": [["north' OR true", None]]}
+    assert response.json() == {"rows": [["north' OR true", "None"]]}
 
 
 def overrule(request):

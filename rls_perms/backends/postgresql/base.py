@@ -73,8 +73,8 @@ class _ErrorWrapper(DatabaseErrorWrapper):
         if exc_type is None:
             return
         if isinstance(exc_value, psycopg.Error):
-            signs = get_settings().signed_context
-            refusal = refused(exc_value, signs=signs)
+            signs, wrapper = get_settings().signed_context, self.wrapper  # type: ignore[attr-defined]
+            refusal = refused(exc_value, signs=signs, entered=wrapper.has_entered)
             if refusal is not None:
                 raise refusal.with_traceback(traceback) from exc_value
         if isinstance(exc_value, errors.InsufficientPrivilege):
@@ -301,6 +301,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
             context=entered.context,
             database=self.alias,
         )
+
+    @property
+    def has_entered(self) -> bool:
+        """Whether the database said which role the context in force is here."""
+        source = current.get()
+        return source is not None and source.found is not None and self.alias in source.found.heard
 
     def denial(self, error: errors.InsufficientPrivilege) -> PermissionDenied:
         """The exception for *error*, with what is known of the statement."""

@@ -24,8 +24,12 @@ _ENTERING = ("session_role", "make_session_role", "named_role", "role_settings")
 _ENTERING_SIGNED = "enter"
 
 
-def refused(error: psycopg.Error, *, signs: bool) -> ContextRefused | None:
-    """The exception for *error* if it says that a context was not taken; None if it does not."""
+def refused(error: psycopg.Error, *, signs: bool, entered: bool) -> ContextRefused | None:
+    """
+    The exception for *error* if it says that a context was not taken; None if it does not.
+
+    *entered*: the context's role is known, so that what is denied is a statement of the project's.
+    """
     primary = error.diag.message_primary or ""
     if error.sqlstate in REFUSALS:
         words = f"PostgreSQL refused the context: {primary}. {error.diag.message_hint or ''}"
@@ -35,7 +39,7 @@ def refused(error: psycopg.Error, *, signs: bool) -> ContextRefused | None:
         f"permission denied for function {name}" for name in names
     }
     missing = isinstance(error, errors.UndefinedFunction) and "rls_perms.enter(" in primary
-    if denied or (signs and missing):
+    if not entered and (denied or (signs and missing)):
         advice = _NOT_SIGNED if signs else _UNSIGNED
         return ContextRefused(f"{advice} ({primary})", sqlstate=error.sqlstate)
     return None
