@@ -66,6 +66,8 @@ def test_roles_of_tenants(run, models):
     assert " passed" in run("tests_tenant_roles.py", AGENCY_TENANT_ROLES="1", AGENCY_MODELS=models)
 
 
-@pytest.mark.parametrize("mode", ["", "1"])
-def test_logins_of_tenants(run, mode):
-    assert " passed" in run("tests_tenant_logins.py", AGENCY_TENANT_ROLES=mode)
+@pytest.mark.parametrize(("roles", "signed"), [("", ""), ("1", ""), ("", "1"), ("1", "1")])
+def test_logins_of_tenants(run, roles, signed):
+    report = run("tests_tenant_logins.py", AGENCY_TENANT_ROLES=roles, AGENCY_SIGNED=signed)
+
+    assert " passed" in report
