@@ -240,6 +240,18 @@ def test_a28_a_link_of_a_many_to_many_field_needs_both_ends_in_the_tenant(studio
     assert Campaign.partners.through.objects.using(OWNER).count() == 1
 
 
+def test_a28_a_superuser_in_a_tenant_links_what_is_there_and_nothing_else(studio):
+    with as_user(studio.boss, tenant=studio.acme):
+        studio.campaign.partners.add(studio.client)
+        with pytest.raises(PermissionDenied, match="row-level security"):
+            studio.campaign.partners.add(studio.other.pk)
+        with pytest.raises(PermissionDenied), connection.cursor() as cursor:
+            cursor.execute("UPDATE studio_campaign_partners SET client_id = %s", [studio.other.pk])
+
+    links = Campaign.partners.through.objects.using(OWNER)
+    assert [one.client_id for one in links] == [studio.client.pk]
+
+
 # What a TenantModel gets by itself
 
 

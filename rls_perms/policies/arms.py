@@ -48,6 +48,8 @@ class Arms:
     restrictive: tuple[Arm, ...]
     targets: tuple[Target, ...]
     columns: tuple[ColumnPermissions, ...] = ()
+    #: Of a table of links: that the asker sees both ends, which binds superusers of a tenant too.
+    ends: Arm | None = None
 
     @property
     def named(self) -> tuple[Target, ...]:

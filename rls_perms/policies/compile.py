@@ -184,8 +184,11 @@ class Compiler:
     def _fixed(self) -> Iterator[PolicySpec]:
         system = (self.owner, self.names.fixed(RoleKind.SYSTEM))
         superuser = (self.names.fixed(RoleKind.SUPERUSER),)
+        ends = self.arms.ends
         for command in Command:
             using, check = self._floor_conditions(command)
+            if ends is not None:
+                check = text.conjunction(check, self._sql(ends.using, ends))
             yield self._spec("system", command, system, TRUE, TRUE)
             yield self._spec("superuser", command, superuser, using, check)
 

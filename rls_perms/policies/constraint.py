@@ -277,7 +277,7 @@ class _OfLinks(RowSecurity):
 
     @property
     def arms(self) -> Arms:
-        return through.without_showing(super().arms)
+        return through.of_links(super().arms)
 
 
 def declaration(model: type[Model]) -> RowSecurity | None:

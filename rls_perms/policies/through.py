@@ -14,7 +14,7 @@ from rls_perms.policies.declared import Policy
 from rls_perms.targets import ANONYMOUS, EVERYONE
 
 TARGETS = [EVERYONE, ANONYMOUS]
-WRITING = "owning row"
+ENDS, WRITING = "ends", "owning row"
 
 
 def ends(model: type[Model]) -> tuple[Any, Any] | None:
@@ -43,7 +43,7 @@ def policies(own: Any, other: Any, protected: set[type[Model]]) -> list[Policy]:
     for end in (own, other):
         if end.related_model in protected:
             visible &= Q(_row(end, Exists))
-    found = [Policy("ends", command=Command.SELECT, to=TARGETS, using=visible, **_OPEN)]
+    found = [Policy(ENDS, command=Command.SELECT, to=TARGETS, using=visible, **_OPEN)]
     if own.related_model._meta.db_table not in framework_tables().names:
         writable = visible
         if own.related_model in protected:
@@ -53,17 +53,19 @@ def policies(own: Any, other: Any, protected: set[type[Model]]) -> list[Policy]:
     return found
 
 
-def without_showing(found: Arms) -> Arms:
+def of_links(found: Arms) -> Arms:
     """
     *found*, but that who may delete a row is not shown it by that alone.
 
     The ends show it already; and asking what may be updated is refused to a role that may
-    update nothing, which may read all the same.
+    update nothing, which may read all the same. And a superuser in a tenant links what they see
+    there: the floor names the tenant of one end only.
     """
+    [ends] = [one for one in found.permissive if (one.name, one.command) == (ENDS, Command.SELECT)]
     kept = tuple(
         arm for arm in found.permissive if (arm.name, arm.command) != (WRITING, Command.SELECT)
     )
-    return replace(found, permissive=kept)
+    return replace(found, permissive=kept, ends=ends)
 
 
 _OPEN: Any = {"permission_required": False}
