@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q, Sum
 from django.urls import reverse
-from rls_perms import DELETE, INSERT, UPDATE, Group, OwnerPolicy, Policy, RowSecurity
+from rls_perms import DELETE, INSERT, UPDATE, Group, OwnerPolicy, Policy, RowSecurity, SameTenant
 
 from tenants.models import Tenant
 
@@ -51,6 +51,7 @@ class Invoice(models.Model):
         constraints = [
             # With the tenant: a number that another firm uses says nothing.
             models.UniqueConstraint(fields=["tenant", "number"], name="number_in_tenant"),
+            SameTenant("customer"),
             RowSecurity(
                 tenant="tenant",
                 policies=[
