@@ -12,7 +12,7 @@ class Record(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["state", "created"])]
-        constraints = [RowSecurity(policies=[ObjectPermissions()])]
+        constraints = [RowSecurity(policies=[ObjectPermissions(many_grants=True)])]
 
     def __str__(self):
         return self.title

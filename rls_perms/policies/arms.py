@@ -48,6 +48,8 @@ class Arms:
     restrictive: tuple[Arm, ...]
     targets: tuple[Target, ...]
     columns: tuple[ColumnPermissions, ...] = ()
+    #: Whether some users hold thousands of grants, so that their form is chosen by statement.
+    many_grants: bool = False
     #: Of a table of links: that the asker sees both ends, which binds superusers of a tenant too.
     ends: Arm | None = None
 
@@ -131,7 +133,13 @@ def arms(policies: Sequence[Policy | ObjectPermissions | ColumnPermissions]) -> 
         for command in policy.commands
     ]
     columns = tuple(one for one in policies if isinstance(one, ColumnPermissions))
-    return Arms(tuple(found), tuple(restrictive), _targets([*found, *restrictive]), columns)
+    return Arms(
+        tuple(found),
+        tuple(restrictive),
+        _targets([*found, *restrictive]),
+        columns,
+        many_grants=any(one.many_grants for one in object_permissions),
+    )
 
 
 def _of_permission(commands: Iterable[Command]) -> Iterator[Arm]:

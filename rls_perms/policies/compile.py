@@ -163,7 +163,7 @@ class Compiler:
             self._write(text, asked.condition, asked.source, trusted=asked.trusted)
             for reader in text.readers.values():
                 found.setdefault(reader, set()).update(self._asking(asked))
-        if self.arms.object_grants:
+        if self.arms.many_grants:
             chooses = form_reader(
                 self.table, {command: self._views_of(command) for command in SHOWING}
             )
@@ -314,6 +314,7 @@ class Compiler:
             key=key.name,
             command=command,
             views=self._views_of(command),
+            many=self.arms.many_grants,
             exactly=bool(getattr(self.model._meta.pk, "db_collation", None)),
             # A foreign key is looked up by its own type alone.
             by_index=key.type == kind or key.type == "text",

@@ -155,6 +155,10 @@ class ObjectPermissions(_Value):
     *creator* lists what whoever makes a row is granted on it, by the same statement:
     "view", "change", "delete". With *remove_grants* the generic grants on a row go with it,
     so that a key that is used again gives nobody access.
+
+    *many_grants* is for a model on which some users hold thousands of grants: the form in which
+    a row is compared with them is then chosen for each statement. It shows the same rows, and
+    makes planning longer for everybody.
     """
 
     def __init__(
@@ -163,6 +167,7 @@ class ObjectPermissions(_Value):
         global_permissions: bool = True,
         creator: Sequence[str] = (),
         remove_grants: bool = True,
+        many_grants: bool = False,
     ) -> None:
         if isinstance(creator, str) or not set(creator) <= set(CREATOR_ACTIONS):
             raise ValueError(
@@ -173,6 +178,7 @@ class ObjectPermissions(_Value):
         self.global_permissions = global_permissions
         self.creator = tuple(action for action in CREATOR_ACTIONS if action in creator)
         self.remove_grants = remove_grants
+        self.many_grants = many_grants
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         kwargs: dict[str, Any] = {}
@@ -182,6 +188,8 @@ class ObjectPermissions(_Value):
             kwargs["creator"] = list(self.creator)
         if not self.remove_grants:
             kwargs["remove_grants"] = False
+        if self.many_grants:
+            kwargs["many_grants"] = True
         return "rls_perms.ObjectPermissions", (), kwargs
 
 

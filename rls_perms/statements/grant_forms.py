@@ -1,8 +1,9 @@
 """
 The forms in which a policy compares a row with what the asker is granted.
 
-All say the same of every row; which one PostgreSQL keeps is decided when it plans, by how many rows
-are granted and by what the statement says of itself (docs/performance.md has the measurements).
+All say the same of every row. An array of all keys serves most models. Where some users hold
+thousands of grants, policies have all forms, and PostgreSQL keeps one when it plans: by how many
+rows are granted, and by what the statement says of itself (docs/performance.md measures them).
 """
 
 from collections.abc import Iterable, Mapping
@@ -38,6 +39,8 @@ class Granted:
     key: str
     command: Command
     views: tuple[str, ...]
+    #: Whether the form is chosen for each statement; else it is an array of all keys.
+    many: bool = False
     #: Whether the collation of the column has texts equal that differ.
     exactly: bool = False
     #: Whether an index finds a grant by the key of its row.
@@ -87,6 +90,8 @@ def is_granted(granted: Granted) -> str:
     if granted.exactly:
         # has_perm() compares texts byte by byte; the first of the two is for the index.
         listed = sql.SQL("({} AND {})").format(listed, _listed(exact, keys))
+    if not granted.many:
+        return as_text(listed)
     hashed = sql.SQL("{} IN ({})").format(exact if granted.exactly else key, keys)
     by_key = sql.SQL("granted.object_id = {}").format(key)
     either = hashed if granted.exactly else _found(granted, by_key)

@@ -10,7 +10,7 @@ SELECT rls_perms.ensure_role('acme_can_office_view_document', 'rls_perms {"proje
 ALTER TABLE "office_document" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "office_document" FORCE ROW LEVEL SECURITY;
 SELECT rls_perms.cover_partitions('"office_document"'::pg_catalog.regclass);
-SELECT rls_perms.clear_table('"office_document"'::pg_catalog.regclass, ARRAY['new_row_office_document', 'office_document_view_user', 'office_document_view_group', 'office_document_change_user', 'office_document_change_group', 'office_document_delete_user', 'office_document_delete_group', 'grants_of_office_document']::text[]);
+SELECT rls_perms.clear_table('"office_document"'::pg_catalog.regclass, ARRAY['new_row_office_document', 'office_document_view_user', 'office_document_view_group', 'office_document_change_user', 'office_document_change_group', 'office_document_delete_user', 'office_document_delete_group']::text[]);
 -- Object grants of the user who asks; none until sync knows the ids of the permissions.
 CREATE OR REPLACE VIEW rls_perms."office_document_view_user" WITH (security_barrier) AS
 SELECT NULL::bigint AS object_id, NULL::text AS object_text WHERE false;
@@ -35,76 +35,6 @@ COMMENT ON VIEW "rls_perms"."office_document_delete_user" IS '';
 CREATE OR REPLACE VIEW rls_perms."office_document_delete_group" WITH (security_barrier) AS
 SELECT NULL::bigint AS object_id, NULL::text AS object_text WHERE false;
 COMMENT ON VIEW "rls_perms"."office_document_delete_group" IS '';
--- In which form whoever asks, and what is asked, is compared with grants the fastest. IMMUTABLE,
--- though it looks: so PostgreSQL asks when it plans, and keeps the form that was chosen alone. All
--- forms say the same of every row, so that a plan kept for longer, and a comment that is forged,
--- change what a statement costs and not what it shows. The text of the statement is looked at for
--- that comment, and only where many rows are granted.
-CREATE OR REPLACE FUNCTION "rls_perms"."grants_of_office_document"(action text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-AS $function$
-DECLARE
-    asked text;
-BEGIN
-    IF action OPERATOR(pg_catalog.=) 'view' THEN
-        PERFORM FROM (SELECT  FROM "rls_perms"."office_document_view_user" UNION ALL SELECT  FROM "rls_perms"."office_document_view_group") AS granted OFFSET 2000 LIMIT 1;
-        IF NOT FOUND THEN
-            RETURN 'listed';
-        END IF;
-        asked := pg_catalog.current_query();
-        IF pg_catalog.strpos(asked, '/* rls_perms: narrow */') OPERATOR(pg_catalog.>) 0 THEN
-            RETURN 'probed';
-        END IF;
-        IF pg_catalog.strpos(asked, '/* rls_perms: page */') OPERATOR(pg_catalog.>) 0 THEN
-            PERFORM FROM (SELECT  FROM "rls_perms"."office_document_view_user" UNION ALL SELECT  FROM "rls_perms"."office_document_view_group") AS granted OFFSET 20000 LIMIT 1;
-            RETURN CASE WHEN FOUND THEN 'probed' ELSE 'hashed' END;
-        END IF;
-        IF pg_catalog.strpos(asked, '/* rls_perms: plain */') OPERATOR(pg_catalog.>) 0 THEN
-            RETURN 'either';
-        END IF;
-        RETURN 'hashed';
-    END IF;
-    IF action OPERATOR(pg_catalog.=) 'change' THEN
-        PERFORM FROM (SELECT  FROM "rls_perms"."office_document_change_user" UNION ALL SELECT  FROM "rls_perms"."office_document_change_group") AS granted OFFSET 2000 LIMIT 1;
-        IF NOT FOUND THEN
-            RETURN 'listed';
-        END IF;
-        asked := pg_catalog.current_query();
-        IF pg_catalog.strpos(asked, '/* rls_perms: narrow */') OPERATOR(pg_catalog.>) 0 THEN
-            RETURN 'probed';
-        END IF;
-        IF pg_catalog.strpos(asked, '/* rls_perms: page */') OPERATOR(pg_catalog.>) 0 THEN
-            PERFORM FROM (SELECT  FROM "rls_perms"."office_document_change_user" UNION ALL SELECT  FROM "rls_perms"."office_document_change_group") AS granted OFFSET 20000 LIMIT 1;
-            RETURN CASE WHEN FOUND THEN 'probed' ELSE 'hashed' END;
-        END IF;
-        IF pg_catalog.strpos(asked, '/* rls_perms: plain */') OPERATOR(pg_catalog.>) 0 THEN
-            RETURN 'either';
-        END IF;
-        RETURN 'hashed';
-    END IF;
-    IF action OPERATOR(pg_catalog.=) 'delete' THEN
-        PERFORM FROM (SELECT  FROM "rls_perms"."office_document_delete_user" UNION ALL SELECT  FROM "rls_perms"."office_document_delete_group") AS granted OFFSET 2000 LIMIT 1;
-        IF NOT FOUND THEN
-            RETURN 'listed';
-        END IF;
-        asked := pg_catalog.current_query();
-        IF pg_catalog.strpos(asked, '/* rls_perms: narrow */') OPERATOR(pg_catalog.>) 0 THEN
-            RETURN 'probed';
-        END IF;
-        IF pg_catalog.strpos(asked, '/* rls_perms: page */') OPERATOR(pg_catalog.>) 0 THEN
-            PERFORM FROM (SELECT  FROM "rls_perms"."office_document_delete_user" UNION ALL SELECT  FROM "rls_perms"."office_document_delete_group") AS granted OFFSET 20000 LIMIT 1;
-            RETURN CASE WHEN FOUND THEN 'probed' ELSE 'hashed' END;
-        END IF;
-        IF pg_catalog.strpos(asked, '/* rls_perms: plain */') OPERATOR(pg_catalog.>) 0 THEN
-            RETURN 'either';
-        END IF;
-        RETURN 'hashed';
-    END IF;
-    RETURN 'listed';
-END
-$function$;
-COMMENT ON FUNCTION "rls_perms"."grants_of_office_document"(text) IS 'rls_perms reader';
-REVOKE ALL ON FUNCTION "rls_perms"."grants_of_office_document"(text) FROM PUBLIC;
 CREATE POLICY "system select" ON "office_document"
     AS PERMISSIVE
     FOR SELECT
@@ -209,20 +139,20 @@ CREATE POLICY "object grants select" ON "office_document"
     AS PERMISSIVE
     FOR SELECT
     TO "acme_everyone", "acme_anonymous"
-    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND (CASE "rls_perms"."grants_of_office_document"('view') WHEN 'listed' THEN "office_document"."id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_view_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_view_group")) WHEN 'either' THEN EXISTS (SELECT FROM (SELECT object_id, object_text FROM "rls_perms"."office_document_view_user" UNION ALL SELECT object_id, object_text FROM "rls_perms"."office_document_view_group") AS granted WHERE granted.object_id = "office_document"."id") WHEN 'probed' THEN EXISTS (SELECT FROM (SELECT object_id, object_text FROM "rls_perms"."office_document_view_user" UNION ALL SELECT object_id, object_text FROM "rls_perms"."office_document_view_group") AS granted WHERE granted.object_id = "office_document"."id" AND granted.object_text = "office_document"."id"::text OFFSET 0) ELSE "office_document"."id" IN (SELECT object_id FROM "rls_perms"."office_document_view_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_view_group") END));
+    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("office_document"."id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_view_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_view_group"))));
 COMMENT ON POLICY "object grants select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "object grants update" ON "office_document"
     AS PERMISSIVE
     FOR UPDATE
     TO "acme_everyone", "acme_anonymous"
-    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND (CASE "rls_perms"."grants_of_office_document"('change') WHEN 'listed' THEN "office_document"."id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_change_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_change_group")) WHEN 'either' THEN EXISTS (SELECT FROM (SELECT object_id, object_text FROM "rls_perms"."office_document_change_user" UNION ALL SELECT object_id, object_text FROM "rls_perms"."office_document_change_group") AS granted WHERE granted.object_id = "office_document"."id") WHEN 'probed' THEN EXISTS (SELECT FROM (SELECT object_id, object_text FROM "rls_perms"."office_document_change_user" UNION ALL SELECT object_id, object_text FROM "rls_perms"."office_document_change_group") AS granted WHERE granted.object_id = "office_document"."id" AND granted.object_text = "office_document"."id"::text OFFSET 0) ELSE "office_document"."id" IN (SELECT object_id FROM "rls_perms"."office_document_change_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_change_group") END))
-    WITH CHECK (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND (CASE "rls_perms"."grants_of_office_document"('change') WHEN 'listed' THEN "office_document"."id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_change_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_change_group")) WHEN 'either' THEN EXISTS (SELECT FROM (SELECT object_id, object_text FROM "rls_perms"."office_document_change_user" UNION ALL SELECT object_id, object_text FROM "rls_perms"."office_document_change_group") AS granted WHERE granted.object_id = "office_document"."id") WHEN 'probed' THEN EXISTS (SELECT FROM (SELECT object_id, object_text FROM "rls_perms"."office_document_change_user" UNION ALL SELECT object_id, object_text FROM "rls_perms"."office_document_change_group") AS granted WHERE granted.object_id = "office_document"."id" AND granted.object_text = "office_document"."id"::text OFFSET 0) ELSE "office_document"."id" IN (SELECT object_id FROM "rls_perms"."office_document_change_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_change_group") END));
+    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("office_document"."id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_change_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_change_group"))))
+    WITH CHECK (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("office_document"."id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_change_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_change_group"))));
 COMMENT ON POLICY "object grants update" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "object grants delete" ON "office_document"
     AS PERMISSIVE
     FOR DELETE
     TO "acme_everyone", "acme_anonymous"
-    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND (CASE "rls_perms"."grants_of_office_document"('delete') WHEN 'listed' THEN "office_document"."id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_delete_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_delete_group")) WHEN 'either' THEN EXISTS (SELECT FROM (SELECT object_id, object_text FROM "rls_perms"."office_document_delete_user" UNION ALL SELECT object_id, object_text FROM "rls_perms"."office_document_delete_group") AS granted WHERE granted.object_id = "office_document"."id") WHEN 'probed' THEN EXISTS (SELECT FROM (SELECT object_id, object_text FROM "rls_perms"."office_document_delete_user" UNION ALL SELECT object_id, object_text FROM "rls_perms"."office_document_delete_group") AS granted WHERE granted.object_id = "office_document"."id" AND granted.object_text = "office_document"."id"::text OFFSET 0) ELSE "office_document"."id" IN (SELECT object_id FROM "rls_perms"."office_document_delete_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_delete_group") END));
+    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("office_document"."id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_delete_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_delete_group"))));
 COMMENT ON POLICY "object grants delete" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "own select" ON "office_document"
     AS PERMISSIVE

@@ -57,7 +57,7 @@ class Small(Row):
     id = models.SmallAutoField(primary_key=True)
 
     class Meta:
-        constraints = [RowSecurity(tenant="firm", policies=[ObjectPermissions()])]
+        constraints = [RowSecurity(tenant="firm", policies=[ObjectPermissions(many_grants=True)])]
         permissions = [("approve_small", "Can approve")]
 
 
@@ -91,7 +91,11 @@ class Token(Row):
         constraints = [
             RowSecurity(
                 tenant="firm",
-                policies=[ObjectPermissions(global_permissions=False, creator=EVERYTHING)],
+                policies=[
+                    ObjectPermissions(
+                        global_permissions=False, creator=EVERYTHING, many_grants=True
+                    )
+                ],
             )
         ]
 
@@ -122,7 +126,9 @@ class Word(models.Model):
 
     class Meta:
         db_table = "nasty Word"
-        constraints = [RowSecurity(policies=[ObjectPermissions(creator=["view"])])]
+        constraints = [
+            RowSecurity(policies=[ObjectPermissions(creator=["view"], many_grants=True)])
+        ]
 
     def __str__(self):
         return self.word
@@ -132,7 +138,11 @@ class OfPeople(Row):
     """Grants to people by foreign key, to teams in the generic table."""
 
     class Meta:
-        constraints = [RowSecurity(tenant="firm", policies=[ObjectPermissions(creator=EVERYTHING)])]
+        constraints = [
+            RowSecurity(
+                tenant="firm", policies=[ObjectPermissions(creator=EVERYTHING, many_grants=True)]
+            )
+        ]
 
 
 class OfPeopleGrant(UserObjectPermissionBase):
@@ -184,7 +194,10 @@ class Child(Parent):
 
     class Meta:
         constraints = [
-            RowSecurity(tenant="parent_ptr__firm", policies=[ObjectPermissions(creator=["view"])])
+            RowSecurity(
+                tenant="parent_ptr__firm",
+                policies=[ObjectPermissions(creator=["view"], many_grants=True)],
+            )
         ]
 
 

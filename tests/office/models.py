@@ -112,7 +112,10 @@ class Contract(models.Model):
 
     class Meta:
         constraints = [
-            RowSecurity(tenant="tenant", policies=[ObjectPermissions(global_permissions=False)])
+            RowSecurity(
+                tenant="tenant",
+                policies=[ObjectPermissions(global_permissions=False, many_grants=True)],
+            )
         ]
 
     def __str__(self):

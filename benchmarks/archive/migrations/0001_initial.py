@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(fields=['state', 'created'], name='archive_rec_state_702402_idx')],
-                'constraints': [rls_perms.RowSecurity(name='archive_record_rls', policies=[rls_perms.ObjectPermissions()])],
+                'constraints': [rls_perms.RowSecurity(name='archive_record_rls', policies=[rls_perms.ObjectPermissions(many_grants=True)])],
             },
         ),
         migrations.CreateModel(

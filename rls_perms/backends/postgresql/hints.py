@@ -76,14 +76,14 @@ _tables: set[str] | None = None
 
 
 def _granted() -> set[str]:
-    """The tables with policies of object grants."""
+    """The tables whose policies choose the form of object grants by the statement."""
     global _tables
     if _tables is None:
         found = ((model, declaration(model)) for model in apps.get_models())
         _tables = {
             model._meta.db_table
             for model, declared in found
-            if declared is not None and declared.arms.object_grants
+            if declared is not None and declared.arms.many_grants
         }
     return _tables
 

@@ -239,7 +239,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'nasty Word',
-                'constraints': [rls_perms.RowSecurity(name='nasty_word_rls', policies=[rls_perms.ObjectPermissions(creator=['view'])])],
+                'constraints': [rls_perms.RowSecurity(name='nasty_word_rls', policies=[rls_perms.ObjectPermissions(creator=['view'], many_grants=True)])],
             },
         ),
         migrations.CreateModel(
@@ -264,7 +264,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='child',
-            constraint=rls_perms.RowSecurity(name='nasty_child_rls', policies=[rls_perms.ObjectPermissions(creator=['view'])], tenant='parent_ptr__firm'),
+            constraint=rls_perms.RowSecurity(name='nasty_child_rls', policies=[rls_perms.ObjectPermissions(creator=['view'], many_grants=True)], tenant='parent_ptr__firm'),
         ),
         migrations.AlterUniqueTogether(
             name='daypersongrant',
@@ -288,7 +288,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='ofpeople',
-            constraint=rls_perms.RowSecurity(name='nasty_ofpeople_rls', policies=[rls_perms.ObjectPermissions(creator=['view', 'change', 'delete'])], tenant='firm'),
+            constraint=rls_perms.RowSecurity(name='nasty_ofpeople_rls', policies=[rls_perms.ObjectPermissions(creator=['view', 'change', 'delete'], many_grants=True)], tenant='firm'),
         ),
         migrations.AlterUniqueTogether(
             name='ofpeoplegrant',
@@ -312,7 +312,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='small',
-            constraint=rls_perms.RowSecurity(name='nasty_small_rls', policies=[rls_perms.ObjectPermissions()], tenant='firm'),
+            constraint=rls_perms.RowSecurity(name='nasty_small_rls', policies=[rls_perms.ObjectPermissions(many_grants=True)], tenant='firm'),
         ),
         migrations.AddIndex(
             model_name='teamgrant',
@@ -324,7 +324,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='token',
-            constraint=rls_perms.RowSecurity(name='nasty_token_rls', policies=[rls_perms.ObjectPermissions(creator=['view', 'change', 'delete'], global_permissions=False)], tenant='firm'),
+            constraint=rls_perms.RowSecurity(name='nasty_token_rls', policies=[rls_perms.ObjectPermissions(creator=['view', 'change', 'delete'], global_permissions=False, many_grants=True)], tenant='firm'),
         ),
         migrations.AddConstraint(
             model_name='line',

@@ -144,7 +144,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='contract',
-            constraint=rls_perms.RowSecurity(name='office_contract_rls', policies=[rls_perms.ObjectPermissions(global_permissions=False)], tenant='tenant'),
+            constraint=rls_perms.RowSecurity(name='office_contract_rls', policies=[rls_perms.ObjectPermissions(global_permissions=False, many_grants=True)], tenant='tenant'),
         ),
         migrations.AddConstraint(
             model_name='case',
