@@ -27,7 +27,7 @@ BEGIN
     LOOP
         EXECUTE format(
             'CREATE OR REPLACE VIEW %s WITH (security_barrier) AS '
-            'SELECT NULL::%s AS object_id WHERE false',
+            'SELECT NULL::%s AS object_id, NULL::text AS object_text WHERE false',
             one.view::regclass, one.type
         );
         EXECUTE format('COMMENT ON VIEW %s IS %L', one.view::regclass, '');
