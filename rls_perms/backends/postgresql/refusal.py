@@ -13,7 +13,8 @@ REFUSALS = ("RP020", "RP021", "RP022", "RP023", "RP024", "RP025", "RP026", "RP02
 _UNSIGNED = (
     "This application enters contexts without a signature, and the database takes signed ones "
     "only. Set RLS_PERMS['SIGNED_CONTEXT'] to True, as it was when sync_pg_roles ran; or run "
-    "sync_pg_roles with False."
+    "sync_pg_roles with False. If it never was True, a pooler gave this connection a session in "
+    "which another role was left: see docs/servers.md."
 )
 _NOT_SIGNED = (
     "This application signs contexts (RLS_PERMS['SIGNED_CONTEXT']), and the database is not set up "
