@@ -13,8 +13,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PROJECT = os.environ.get("FIRM_DATABASE", "rls_perms_demo")
 LIMITS = (
-    "Not tried, since this version does not stop it: SQL that an attacker writes freely can say",
-    "SET ROLE or set_config, and be another user of the site. See SECURITY.md.",
+    "Not tried, since only SIGNED_CONTEXT stops it: SQL that an attacker writes freely can say",
+    "SET ROLE or set_config, and be another user of the site. See docs/injection.md.",
 )
 
 started = time.monotonic()
