@@ -72,7 +72,7 @@ class Kept:
     """What was made, the rows of it by table, and the catalog just afterwards."""
 
     made: object
-    rows: dict[str, bytes]
+    rows: dict[str, list[bytes]]
     catalog: list[tuple]
 
 
@@ -102,7 +102,9 @@ def empty() -> None:
 
 def world(make: Callable[[], Made]) -> Made:
     """
-    What *make* returns, with its rows in an empty database, and a sync after it.
+    What *make* returns, with its rows in the database, and a sync after it.
+
+    Rows that are there already, from fixtures asked for earlier, are no part of it.
 
     To make groups and to sync takes a tenth of a second, to put rows back a hundredth. They are
     put back if roles, privileges, policies, functions and triggers are, to the last row of the
@@ -115,10 +117,11 @@ def world(make: Callable[[], Made]) -> Made:
     key = (settings.DATABASES["owner"]["NAME"], repr(settings.RLS_PERMS), make)
     kept = _kept.get(key)
     if kept is None or kept.catalog != _catalog():
+        others = _rows()
         made = make()
         people.sync()
         connections["owner"].close()
-        kept = _kept[key] = Kept(made, _rows(), _catalog())
+        kept = _kept[key] = Kept(made, _rows(apart_from=others), _catalog())
     else:
         _put_back(kept.rows)
     return deepcopy(kept.made)
@@ -154,20 +157,22 @@ def _catalog() -> list[tuple]:
     return connection.execute(sql.SQL(" UNION ALL ").join(asked)).fetchall()
 
 
-def _rows() -> dict[str, bytes]:
-    """The rows of each table that has some, as COPY writes them."""
+def _rows(apart_from: dict[str, list[bytes]] | None = None) -> dict[str, list[bytes]]:
+    """The rows of each table that has some, as COPY writes them; not those *apart_from*."""
     found = {}
     for (table,) in administrator().execute(TABLES).fetchall():
+        others = set((apart_from or {}).get(table, ()))
         with administrator().cursor().copy(f"COPY {table} TO STDOUT") as copy:
-            if rows := b"".join(copy):
+            # COPY gives a row at a time, and a row is written the same way every time.
+            if rows := [row for row in map(bytes, copy) if row not in others]:
                 found[table] = rows
     return found
 
 
-def _put_back(rows: dict[str, bytes]) -> None:
+def _put_back(rows: dict[str, list[bytes]]) -> None:
     connection = administrator()
     with connection.transaction():
         connection.execute("SET LOCAL session_replication_role = replica")
-        for table, text in rows.items():
+        for table, written in rows.items():
             with connection.cursor().copy(f"COPY {table} FROM STDIN") as copy:
-                copy.write(text)
+                copy.write(b"".join(written))
