@@ -22,9 +22,10 @@ def main(arguments: list[str]) -> int:
         case ["test", *rest]:
             prepare()
             os.chdir(ROOT)
-            # What a file makes is made once; but of slow files one would be left alone at the end.
-            dist = "load" if "--all" in rest else "loadfile"
-            pytest = ["-m", "pytest", "-n", "auto", "--dist", dist, *rest]
+            # What a file makes is made once. In the order of tests/plugin.py: else one that takes
+            # minutes might be left alone at the end.
+            dist = ["--dist", "loadfile", "--no-loadscope-reorder"]
+            pytest = ["-m", "pytest", "-n", "auto", *dist, *rest]
             # In our place: signals and the exit status are pytest's own.
             os.execv(BIN / "python", [str(BIN / "python"), *pytest])
         case ["demo", *rest]:

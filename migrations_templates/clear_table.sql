@@ -7,20 +7,13 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+    readers oid[];
     functions oid[];
     views oid[];
     one record;
 BEGIN
-    functions := ARRAY(
+    readers := ARRAY(
         SELECT DISTINCT made.oid
-          FROM pg_trigger
-          JOIN pg_proc AS made ON made.oid = tgfoid
-         WHERE tgrelid = target
-           AND made.pronamespace = 'rls_perms'::regnamespace
-           AND starts_with(made.proname, 'new_row_')
-           AND made.proname <> ALL (keep)
-        UNION
-        SELECT made.oid
           FROM pg_policy AS policy
           JOIN pg_depend AS dependency
             ON dependency.classid = 'pg_policy'::regclass
@@ -30,20 +23,29 @@ BEGIN
          WHERE policy.polrelid = target
            AND starts_with(obj_description(policy.oid, 'pg_policy'), 'rls_perms ')
            AND obj_description(made.oid, 'pg_proc') = 'rls_perms reader'
-           AND made.proname <> ALL (keep)
     );
+    -- The views of grants, which these read.
     views := ARRAY(
         SELECT DISTINCT made.oid
-          FROM pg_policy AS policy
-          JOIN pg_depend AS dependency
-            ON dependency.classid = 'pg_policy'::regclass
-           AND dependency.objid = policy.oid
-           AND dependency.refclassid = 'pg_class'::regclass
+          FROM pg_depend AS dependency
           JOIN pg_class AS made ON made.oid = dependency.refobjid
-         WHERE policy.polrelid = target
+         WHERE dependency.classid = 'pg_proc'::regclass
+           AND dependency.objid = ANY (readers)
+           AND dependency.refclassid = 'pg_class'::regclass
            AND made.relnamespace = 'rls_perms'::regnamespace
            AND made.relkind = 'v'
            AND made.relname <> ALL (keep)
+    );
+    functions := ARRAY(
+        SELECT DISTINCT made.oid
+          FROM pg_trigger
+          JOIN pg_proc AS made ON made.oid = tgfoid
+         WHERE tgrelid = target
+           AND made.pronamespace = 'rls_perms'::regnamespace
+           AND starts_with(made.proname, 'new_row_')
+           AND made.proname <> ALL (keep)
+        UNION
+        SELECT oid FROM pg_proc WHERE oid = ANY (readers) AND proname <> ALL (keep)
     );
     PERFORM rls_perms.drop_policies(target);
     FOR one IN
@@ -65,7 +67,7 @@ BEGIN
            AND NOT EXISTS (
                    SELECT FROM pg_depend
                     WHERE refclassid = 'pg_class'::regclass AND refobjid = pg_class.oid
-                      AND classid = 'pg_policy'::regclass
+                      AND classid = 'pg_proc'::regclass
                )
     LOOP
         EXECUTE format('DROP VIEW %s', one.oid::regclass);

@@ -5,10 +5,10 @@ DECLARE
 BEGIN
     FOR one IN
         SELECT oid FROM pg_catalog.pg_proc
-         WHERE pronamespace = 'rls_perms'::pg_catalog.regnamespace
-           AND proname IN (
+         WHERE pronamespace OPERATOR(pg_catalog.=) 'rls_perms'::pg_catalog.regnamespace
+           AND proname OPERATOR(pg_catalog.=) ANY (ARRAY[
                    'make_named_role', 'named_role_in_tenant', 'make_tenant_role', 'role_in_tenant'
-               )
+               ]::pg_catalog.name[])
     LOOP
         EXECUTE pg_catalog.format('DROP FUNCTION %s', one);
     END LOOP;

@@ -1,5 +1,5 @@
 IF action OPERATOR(pg_catalog.=) {action} THEN
-        PERFORM FROM ({keys}) AS granted OFFSET {few} LIMIT 1;
+        PERFORM FROM {keys} OFFSET {few} LIMIT 1;
         IF NOT FOUND THEN
             RETURN 'listed';
         END IF;
@@ -8,7 +8,7 @@ IF action OPERATOR(pg_catalog.=) {action} THEN
             RETURN 'probed';
         END IF;
         IF pg_catalog.strpos(asked, {page}) OPERATOR(pg_catalog.>) 0 THEN
-            PERFORM FROM ({keys}) AS granted OFFSET {some} LIMIT 1;
+            PERFORM FROM {keys} OFFSET {some} LIMIT 1;
             RETURN CASE WHEN FOUND THEN 'probed' ELSE 'hashed' END;
         END IF;
         IF pg_catalog.strpos(asked, {plain}) OPERATOR(pg_catalog.>) 0 THEN

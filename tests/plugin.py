@@ -1,6 +1,9 @@
 """Start PostgreSQL before conftest.py is imported: settings then know its address."""
 
 import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -37,8 +40,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave slow tests out, unless --all or a name on the command line asks for them."""
+    """Leave slow tests out, unless asked for; then the files that take longest come first."""
     if variants.ALL in os.environ:
+        items.sort(key=_in_order(items))
         return
     slow = [item for item in items if item.get_closest_marker("slow")]
     if slow:
@@ -48,3 +52,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"PostgreSQL: {config.stash[SERVER]}"
+
+
+def _in_order(items: list[pytest.Item]) -> Callable[[pytest.Item], tuple[int, Path]]:
+    """
+    The key that puts whole files in order, for one that takes minutes must not be the last.
+
+    A file takes the seconds of its slow tests, as ``slow(seconds=...)`` says them.
+    """
+    seconds: Counter[Path] = Counter()
+    for item in items:
+        if slow := item.get_closest_marker("slow"):
+            seconds[item.path] += slow.kwargs.get("seconds", 2)
+    return lambda item: (-seconds[item.path], item.path)

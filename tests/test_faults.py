@@ -26,7 +26,7 @@ def unnoticed(found):
     return [one for one in found if one[2] and not one[3]]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=200)
 def test_the_comparison_notices_each_fault_that_changes_something(example):
     found = json.loads(example.answer(CODE.format("")).splitlines()[-1])
 
@@ -37,7 +37,7 @@ def test_the_comparison_notices_each_fault_that_changes_something(example):
     assert page(found) == PAGE.read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=200)
 def test_the_comparison_notices_each_fault_of_customers_that_changes_something(example):
     code = CODE.format("labels=['billing.Customer'], only='billing.Customer'")
 

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from tests import databases
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=60)
 
 TESTS = "guardian.testapp.tests"
 ROOT = Path(__file__).resolve().parent.parent

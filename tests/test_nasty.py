@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=30)
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITES = sorted(path.name for path in (ROOT / "tests" / "nasty").glob("pytests_*.py"))

@@ -70,7 +70,7 @@ PGSPOT = {
     ("PS009", "CASE rls_perms.grants_of_.*"): "in a policy, which PostgreSQL parses once",
     (
         "PS002",
-        "(new_row|grants_of)_.*",
+        "(new_row|grants_of|granted)_.*",
     ): "CREATE OR REPLACE in a schema where nobody but the owner makes any",
     ("PS014", ".*_tenant_key_.*"): "the owner's tables have no index that others make",
     ("PS015", ".*_(user|group)"): "the same, of a view",
@@ -242,12 +242,26 @@ def test_squawk_finds_nothing_that_is_not_explained(files):
     assert SQUAWK.keys() - {rule for *_, rule in found} == set()
 
 
+def for_pgspot(file):
+    """
+    The text of *file* with the bodies of functions as strings: pgspot stops at any other.
+
+    What is no string is parsed when the owner makes it, and knows no search path afterwards.
+    """
+    parsed = "SET search_path = pg_catalog, pg_temp AS $body$"
+    each = re.DOTALL | re.MULTILINE
+    text = re.sub(r"^BEGIN ATOMIC$(.*?)^END;$", rf"{parsed}\1$body$;", file.read_text(), flags=each)
+    return re.sub(r"^RETURN (.*?);$", rf"{parsed} SELECT \1 $body$;", text, flags=each)
+
+
 @pytest.mark.slow
 def test_pgspot_finds_nothing_that_is_not_explained(files):
     found = []
     for file in files:
-        done = subprocess.run([BIN / "pgspot", file], capture_output=True, text=True, check=False)
-        assert "Unknown: 0" in done.stdout, done.stdout + done.stderr
+        done = subprocess.run(
+            [BIN / "pgspot"], input=for_pgspot(file), capture_output=True, text=True, check=False
+        )
+        assert re.search(r"Unknown: 0\s*$", done.stdout), done.stdout[-500:] + done.stderr
         found += [
             (file.stem, *match)
             for match in re.findall(r"^(PS\d+): (.*) at line", done.stdout, re.M)
@@ -265,11 +279,14 @@ def test_pgspot_finds_nothing_that_is_not_explained(files):
         for named in [what.rpartition(": ")[2].removeprefix("rls_perms.").removesuffix("()")]
         if not any(known == code and re.fullmatch(about, named) for known, about in PGSPOT)
     ]
-    # Nowhere in a function's body: what one says must not depend on its caller's search path.
+    # In a CHECK, and nowhere in a body: what one says must not depend on its caller's search path.
     in_functions = [one for one in found if one[0] == "functions" and one[1] in ("PS001", "PS017")]
 
     assert unexplained == []
     assert used == PGSPOT.keys()
-    assert [what for *_, what in in_functions] == [
-        "Unqualified operator: '=' in kind IN ('part', 'session')"
+    assert [what.removeprefix("Unqualified operator: '=' in ") for *_, what in in_functions] == [
+        "kind IN ('part', 'session')",
+        "kind IN ('group', 'permission')",
+        "kind IN ('permission', 'role')",
+        "privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'USAGE')",
     ]

@@ -6,7 +6,7 @@ from django.conf import settings
 from tests.pages import ROOT, blocks
 from tests.reader import Reader
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=60)
 
 #: Its database and roles, not its app.
 WHERE = r'(?<=DATABASE )notes\b|(?<="NAME": ")notes\b|\bnotes(?=_(?:owner|web|everyone)\b)'

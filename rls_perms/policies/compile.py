@@ -19,7 +19,7 @@ from rls_perms.roles import Mark, RoleNames
 from rls_perms.statements import row_security as text
 from rls_perms.statements.changes import PUBLIC
 from rls_perms.statements.conditions import TRUE, Reader, Text
-from rls_perms.statements.grant_forms import Granted, form_reader, is_granted
+from rls_perms.statements.grant_forms import Granted, form_reader, is_granted, keys_reader
 from rls_perms.statements.grant_views import GENERIC_KINDS, Branch, view_name
 from rls_perms.statements.row_security import KeyColumn, PolicySpec, Seal, Table
 from rls_perms.targets import EVERYONE, Fixed, Group, Permission, Role, Target
@@ -156,20 +156,27 @@ class Compiler:
         return found
 
     def readers(self) -> dict[Reader, set[str]]:
-        """The functions that policies call to read as the owner, each with who calls it."""
+        """The functions that policies call to read other tables, each with who calls it."""
         found: dict[Reader, set[str]] = {}
         for asked in self.reach.asked():
             text = self._text()
             self._write(text, asked.condition, asked.source, trusted=asked.trusted)
             for reader in text.readers.values():
                 found.setdefault(reader, set()).update(self._asking(asked))
-        if self.arms.many_grants:
-            chooses = form_reader(
-                self.table, {command: self._views_of(command) for command in SHOWING}
-            )
+        for reader in self._grant_readers():
             targets = [arm.targets for arm in self.arms.permissive if arm.granted]
-            found[chooses] = {role_of(one, self.names) for some in targets for one in some}
+            found[reader] = {role_of(one, self.names) for some in targets for one in some}
         return found
+
+    def _grant_readers(self) -> Iterator[Reader]:
+        if not self.arms.object_grants:
+            return
+        kind = key_kind(self.model, self.connection)
+        for command in SHOWING:
+            views = (view_name(self.table, command, branch) for branch in BRANCHES)
+            yield keys_reader(self.table, command, kind, views)
+        if self.arms.many_grants:
+            yield form_reader(self.table, SHOWING)
 
     def _asking(self, asked: Asked) -> list[str]:
         if asked.targets is None:
@@ -313,16 +320,12 @@ class Compiler:
             table=self.table,
             key=key.name,
             command=command,
-            views=self._views_of(command),
             many=self.arms.many_grants,
             exactly=bool(getattr(self.model._meta.pk, "db_collation", None)),
             # A foreign key is looked up by its own type alone.
             by_index=key.type == kind or key.type == "text",
             is_text=kind == "text",
         )
-
-    def _views_of(self, command: Command) -> tuple[str, ...]:
-        return tuple(view_name(self.table, command, branch) for branch in BRANCHES)
 
     def _sql(self, condition: Q | None, arm: Arm) -> str:
         if condition is None:

@@ -31,7 +31,7 @@ class Compiled:
     reads: Mapping[str, tuple[set[str], set[str]]]
     #: Whether only PostgreSQL knows all that they read.
     has_raw_sql: bool
-    #: The functions that read for them as the owner, each with the roles that call it.
+    #: The functions that read other tables for them, each with the roles that call it.
     readers: Mapping[Reader, set[str]]
     #: The views of guardian's grants that they read: name -> command, branch.
     views: Mapping[str, tuple[Command, Branch]]

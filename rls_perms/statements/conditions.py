@@ -35,7 +35,7 @@ POLICY_ROW = "policy_row"
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A function that reads other tables as their owner, for a policy that is trusted."""
+    """A function that a policy calls to read other tables, as the owner where it is trusted."""
 
     name: str
     #: The types of its arguments, as PostgreSQL says them.

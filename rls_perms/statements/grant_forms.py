@@ -6,7 +6,7 @@ thousands of grants, policies have all forms, and PostgreSQL keeps one when it p
 rows are granted, and by what the statement says of itself (docs/performance.md measures them).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -38,7 +38,6 @@ class Granted:
     table: Table
     key: str
     command: Command
-    views: tuple[str, ...]
     #: Whether the form is chosen for each statement; else it is an array of all keys.
     many: bool = False
     #: Whether the collation of the column has texts equal that differ.
@@ -48,14 +47,38 @@ class Granted:
     is_text: bool = False
 
 
+def keys_function(table: Table, command: Command) -> str:
+    """The name of the function that policies of *command* call, in the schema of the library."""
+    return _named(f"granted_{command.action}_{table.name}", table)
+
+
+def keys_reader(table: Table, command: Command, key_kind: str, views: Iterable[str]) -> Reader:
+    """The function that tells the granted keys, from the *views* of one command."""
+    name = keys_function(table, command)
+    made = template(
+        "granted_keys",
+        function=sql.Identifier(SCHEMA, name),
+        type=sql.SQL(key_kind),
+        keys=joined(
+            (
+                sql.SQL("SELECT object_id, object_text FROM {}").format(
+                    sql.Identifier(SCHEMA, view)
+                )
+                for view in views
+            ),
+            "\n    UNION ALL ",
+        ),
+    )
+    return Reader(name, (), as_text(made))
+
+
 def form_function(table: Table) -> str:
     """The name of the function that chooses, in the schema of the library."""
-    distinct = f"{table.schema}.{table.name}" if table.schema else None
-    return shortened(f"grants_of_{table.name}", distinct=distinct)
+    return _named(f"grants_of_{table.name}", table)
 
 
-def form_reader(table: Table, views: Mapping[Command, Iterable[str]]) -> Reader:
-    """The function that chooses, by views of each command."""
+def form_reader(table: Table, commands: Iterable[Command]) -> Reader:
+    """The function that chooses, for each of *commands*."""
     name = form_function(table)
     made = template(
         "grant_form",
@@ -65,14 +88,14 @@ def form_reader(table: Table, views: Mapping[Command, Iterable[str]]) -> Reader:
                 template(
                     "grant_form_of",
                     action=sql.Literal(command.action),
-                    keys=_all("", of_command),
+                    keys=_keys(table, command),
                     few=sql.Literal(FEW),
                     some=sql.Literal(SOME),
                     plain=sql.Literal(PLAIN),
                     narrow=sql.Literal(NARROW),
                     page=sql.Literal(PAGE),
                 )
-                for command, of_command in views.items()
+                for command in commands
             ),
             "\n    ",
         ),
@@ -82,10 +105,11 @@ def form_reader(table: Table, views: Mapping[Command, Iterable[str]]) -> Reader:
 
 def is_granted(granted: Granted) -> str:
     """Whether the key of a row is among the granted, in whichever form is chosen."""
-    # By the table's name: views have columns of their own, as a table may.
+    # By the table's name: the function has columns of its own, as a table may.
     key = sql.Identifier(granted.table.name, granted.key)
     exact = sql.SQL('{}::text COLLATE "C"').format(key)
-    keys = _all("object_id", granted.views)
+    source = _keys(granted.table, granted.command)
+    keys = sql.SQL("SELECT object_id FROM {}").format(source)
     listed = _listed(key, keys)
     if granted.exactly:
         # has_perm() compares texts byte by byte; the first of the two is for the index.
@@ -94,13 +118,13 @@ def is_granted(granted: Granted) -> str:
         return as_text(listed)
     hashed = sql.SQL("{} IN ({})").format(exact if granted.exactly else key, keys)
     by_key = sql.SQL("granted.object_id = {}").format(key)
-    either = hashed if granted.exactly else _found(granted, by_key)
+    either = hashed if granted.exactly else _found(source, by_key)
     probed = either
     if granted.by_index and not granted.exactly:
         # By the text, too: guardian's own index has that. With OFFSET, PostgreSQL considers no
         # hash table.
         by_text = sql.SQL("granted.object_text = {}::text OFFSET 0").format(key)
-        probed = _found(granted, by_text if granted.is_text else joined([by_key, by_text], " AND "))
+        probed = _found(source, by_text if granted.is_text else joined([by_key, by_text], " AND "))
     return as_text(
         template(
             "granted",
@@ -114,24 +138,17 @@ def is_granted(granted: Granted) -> str:
     )
 
 
+def _named(name: str, table: Table) -> str:
+    return shortened(name, distinct=f"{table.schema}.{name}" if table.schema else None)
+
+
+def _keys(table: Table, command: Command) -> sql.Composed:
+    return sql.SQL("{}()").format(sql.Identifier(SCHEMA, keys_function(table, command)))
+
+
 def _listed(key: sql.Composable, keys: sql.Composable) -> sql.Composed:
     return sql.SQL("{} = ANY (ARRAY({}))").format(key, keys)
 
 
-def _found(granted: Granted, condition: sql.Composable) -> sql.Composed:
-    return sql.SQL("EXISTS (SELECT FROM ({}) AS granted WHERE {})").format(
-        _all("object_id, object_text", granted.views), condition
-    )
-
-
-def _all(columns: str, views: Iterable[str]) -> sql.Composed:
-    return joined(
-        (
-            sql.SQL("SELECT {} FROM {}").format(
-                sql.SQL(columns),
-                sql.Identifier(SCHEMA, view),
-            )
-            for view in views
-        ),
-        " UNION ALL ",
-    )
+def _found(source: sql.Composable, condition: sql.Composable) -> sql.Composed:
+    return sql.SQL("EXISTS (SELECT FROM {} AS granted WHERE {})").format(source, condition)

@@ -10,7 +10,7 @@ SELECT rls_perms.ensure_role('acme_can_office_view_document', 'rls_perms {"proje
 ALTER TABLE "office_document" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "office_document" FORCE ROW LEVEL SECURITY;
 SELECT rls_perms.cover_partitions('"office_document"'::pg_catalog.regclass);
-SELECT rls_perms.clear_table('"office_document"'::pg_catalog.regclass, ARRAY['new_row_office_document', 'office_document_view_user', 'office_document_view_group', 'office_document_change_user', 'office_document_change_group', 'office_document_delete_user', 'office_document_delete_group']::text[]);
+SELECT rls_perms.clear_table('"office_document"'::pg_catalog.regclass, ARRAY['new_row_office_document', 'office_document_view_user', 'office_document_view_group', 'office_document_change_user', 'office_document_change_group', 'office_document_delete_user', 'office_document_delete_group', 'granted_change_office_document', 'granted_delete_office_document', 'granted_view_office_document']::text[]);
 -- Object grants of the user who asks; none until sync knows the ids of the permissions.
 CREATE OR REPLACE VIEW rls_perms."office_document_view_user" WITH (security_barrier) AS
 SELECT NULL::bigint AS object_id, NULL::text AS object_text WHERE false;
@@ -35,6 +35,36 @@ COMMENT ON VIEW "rls_perms"."office_document_delete_user" IS '';
 CREATE OR REPLACE VIEW rls_perms."office_document_delete_group" WITH (security_barrier) AS
 SELECT NULL::bigint AS object_id, NULL::text AS object_text WHERE false;
 COMMENT ON VIEW "rls_perms"."office_document_delete_group" IS '';
+-- The keys that guardian grants to whoever asks. PostgreSQL puts this query into its place when it
+-- plans, and only where it is needed: who holds the permission pays nothing for grants. So no SET.
+CREATE OR REPLACE FUNCTION "rls_perms"."granted_change_office_document"() RETURNS TABLE (object_id bigint, object_text text)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT object_id, object_text FROM "rls_perms"."office_document_change_user"
+    UNION ALL SELECT object_id, object_text FROM "rls_perms"."office_document_change_group";
+END;
+COMMENT ON FUNCTION "rls_perms"."granted_change_office_document"() IS 'rls_perms reader';
+REVOKE ALL ON FUNCTION "rls_perms"."granted_change_office_document"() FROM PUBLIC;
+-- The keys that guardian grants to whoever asks. PostgreSQL puts this query into its place when it
+-- plans, and only where it is needed: who holds the permission pays nothing for grants. So no SET.
+CREATE OR REPLACE FUNCTION "rls_perms"."granted_delete_office_document"() RETURNS TABLE (object_id bigint, object_text text)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT object_id, object_text FROM "rls_perms"."office_document_delete_user"
+    UNION ALL SELECT object_id, object_text FROM "rls_perms"."office_document_delete_group";
+END;
+COMMENT ON FUNCTION "rls_perms"."granted_delete_office_document"() IS 'rls_perms reader';
+REVOKE ALL ON FUNCTION "rls_perms"."granted_delete_office_document"() FROM PUBLIC;
+-- The keys that guardian grants to whoever asks. PostgreSQL puts this query into its place when it
+-- plans, and only where it is needed: who holds the permission pays nothing for grants. So no SET.
+CREATE OR REPLACE FUNCTION "rls_perms"."granted_view_office_document"() RETURNS TABLE (object_id bigint, object_text text)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT object_id, object_text FROM "rls_perms"."office_document_view_user"
+    UNION ALL SELECT object_id, object_text FROM "rls_perms"."office_document_view_group";
+END;
+COMMENT ON FUNCTION "rls_perms"."granted_view_office_document"() IS 'rls_perms reader';
+REVOKE ALL ON FUNCTION "rls_perms"."granted_view_office_document"() FROM PUBLIC;
 CREATE POLICY "system select" ON "office_document"
     AS PERMISSIVE
     FOR SELECT
@@ -139,20 +169,20 @@ CREATE POLICY "object grants select" ON "office_document"
     AS PERMISSIVE
     FOR SELECT
     TO "acme_everyone", "acme_anonymous"
-    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("office_document"."id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_view_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_view_group"))));
+    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("office_document"."id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."granted_view_office_document"()))));
 COMMENT ON POLICY "object grants select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "object grants update" ON "office_document"
     AS PERMISSIVE
     FOR UPDATE
     TO "acme_everyone", "acme_anonymous"
-    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("office_document"."id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_change_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_change_group"))))
-    WITH CHECK (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("office_document"."id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_change_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_change_group"))));
+    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("office_document"."id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."granted_change_office_document"()))))
+    WITH CHECK (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("office_document"."id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."granted_change_office_document"()))));
 COMMENT ON POLICY "object grants update" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "object grants delete" ON "office_document"
     AS PERMISSIVE
     FOR DELETE
     TO "acme_everyone", "acme_anonymous"
-    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("office_document"."id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."office_document_delete_user" UNION ALL SELECT object_id FROM "rls_perms"."office_document_delete_group"))));
+    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ("office_document"."id" = ANY (ARRAY(SELECT object_id FROM "rls_perms"."granted_delete_office_document"()))));
 COMMENT ON POLICY "object grants delete" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 CREATE POLICY "own select" ON "office_document"
     AS PERMISSIVE

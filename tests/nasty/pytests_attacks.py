@@ -89,12 +89,16 @@ def tried(statement, *parameters):
 DETAILS = ("message_detail", "message_hint", "context", "internal_query")
 
 
-def views():
+def sources():
+    """The views of grants, and the functions that policies read them by, as FROM takes them."""
     return [
-        name
-        for (name,) in run(
-            "SELECT relname::text FROM pg_class"
-            " WHERE relnamespace = 'rls_perms'::regnamespace AND relkind = 'v' ORDER BY 1"
+        source
+        for (source,) in run(
+            "SELECT format('rls_perms.%I', relname) FROM pg_class"
+            " WHERE relnamespace = 'rls_perms'::regnamespace AND relkind = 'v'"
+            " UNION SELECT format('rls_perms.%I()', proname) FROM pg_proc"
+            " WHERE pronamespace = 'rls_perms'::regnamespace AND starts_with(proname, 'granted_')"
+            " ORDER BY 1"
         )
     ]
 
@@ -103,9 +107,9 @@ def says_nothing(office, text):
     return [secret for secret in office.secrets() if secret in text]
 
 
-def test_views_show_the_asking_users_keys_alone(office, plain):
+def test_views_and_functions_show_the_asking_users_keys_alone(office, plain):
     found = {
-        key for view in views() for (key,) in run(f'SELECT object_id::text FROM rls_perms."{view}"')
+        key for source in sources() for (key,) in run(f"SELECT object_id::text FROM {source}")
     }
 
     assert found == office.own()
@@ -141,9 +145,9 @@ def test_a_filter_of_the_askers_own_is_run_on_no_row_of_others(office, plain):
     for setting in ("on", "off"):
         run(f"SET LOCAL enable_indexscan = {setting}")
         run(f"SET LOCAL enable_bitmapscan = {setting}")
-        for view in views():
-            run(f'SELECT FROM rls_perms."{view}" WHERE pg_temp.peek(object_id)')
-            run(f'SELECT FROM rls_perms."{view}" WHERE pg_temp.peek(object_id::text)')
+        for source in sources():
+            run(f"SELECT FROM {source} WHERE pg_temp.peek(object_id)")
+            run(f"SELECT FROM {source} WHERE pg_temp.peek(object_id::text)")
         for model in office.mine:
             table, key = model._meta.db_table, model._meta.pk.column
             run(f'SELECT FROM "{table}" WHERE pg_temp.peek("{key}")')
@@ -163,10 +167,11 @@ def test_errors_of_casts_and_divisions_are_of_the_askers_own_keys(office, plain,
         ("nasty_parent", f"1 / (object_id - {office.hers[Child].pk}) = 0"),
         ("nasty_ofpeople", f"1 / (object_id - {office.hers[OfPeople].pk}) = 0"),
     ):
-        view = f"{table}_{command}_{branch}"
-        assert tried(f'SELECT object_id FROM rls_perms."{view}" WHERE {probe}').startswith("[")
-    for view in views():
-        answer = tried(f'SELECT object_id::text::date FROM rls_perms."{view}"')
+        for source in (f"{table}_{command}_{branch}", f"granted_{command}_{table}()"):
+            said = tried(f"SELECT object_id FROM rls_perms.{source} WHERE {probe}")
+            assert said.startswith("["), said
+    for source in sources():
+        answer = tried(f"SELECT object_id::text::date FROM {source}")
         assert says_nothing(office, answer) == []
 
 
@@ -257,9 +262,9 @@ def test_functions_of_the_library_cannot_be_called(office, plain):
         for (name,) in functions
         if run("SELECT has_function_privilege(%s, 'EXECUTE')", name)[0][0]
     ]
-    # What policies call for every new row of the asker's own, and to know whether the asker is
-    # granted many rows.
-    called = ("new_row", "grants_of_")
+    # What policies call for every new row of the asker's own, to know whether the asker is granted
+    # many rows, and which.
+    called = ("new_row", "grants_of_", "granted_")
     assert [name for name in callable_ones if not any(one in name for one in called)] == []
 
 
