@@ -184,7 +184,7 @@ CREATE POLICY "new row select" ON "office_document"
     AS PERMISSIVE
     FOR SELECT
     TO "acme_everyone", "acme_anonymous"
-    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ((SELECT nullif(pg_catalog.current_setting('rls_perms.new_28bf462738ac6ef4', true), '') IS NOT NULL)) AND ("id" = nullif(pg_catalog.current_setting('rls_perms.new_28bf462738ac6ef4', true), '')::bigint));
+    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ((SELECT rls_perms.setting('new_28bf462738ac6ef4') IS NOT NULL)) AND ("id" = nullif(pg_catalog.current_setting('rls_perms.new_28bf462738ac6ef4', true), '')::bigint));
 COMMENT ON POLICY "new row select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 -- Remember the key of the row that is being inserted: RETURNING asks SELECT's policies for
 -- it, row by row and right after this, so one key is enough however many rows there are.
