@@ -198,6 +198,7 @@ def remember_new_rows(
             table=table.identifier(),
             unbound=literals(unbound),
             function=function,
+            remembered=sql.Literal(settings[0]),
             settings=literals(settings),
         )
     )

@@ -200,8 +200,12 @@ $function$;
 CREATE OR REPLACE TRIGGER "zz_rls_perms_new_row" BEFORE INSERT ON "office_document"
     FOR EACH ROW WHEN (current_user NOT IN ('acme_boss', 'acme_system'))
     EXECUTE FUNCTION rls_perms."new_row_office_document"();
-CREATE OR REPLACE TRIGGER "zz_rls_perms_forget_new_row" AFTER INSERT ON "office_document"
-    FOR EACH STATEMENT WHEN (current_user NOT IN ('acme_boss', 'acme_system'))
+-- After an UPDATE, too: one that moves a row to another partition inserts it there.
+CREATE OR REPLACE TRIGGER "zz_rls_perms_forget_new_row" AFTER INSERT OR UPDATE ON "office_document"
+    FOR EACH STATEMENT WHEN (
+        current_user NOT IN ('acme_boss', 'acme_system')
+        AND pg_catalog.current_setting('rls_perms.new_28bf462738ac6ef4', true) <> ''
+    )
     EXECUTE FUNCTION rls_perms.forget_new_row('rls_perms.new_28bf462738ac6ef4');
 DROP TRIGGER IF EXISTS "zz_rls_perms_creator" ON "office_document";
 DROP TRIGGER IF EXISTS "zz_rls_perms_gone" ON "office_document";
