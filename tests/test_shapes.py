@@ -13,10 +13,20 @@ from django.db.migrations.writer import MigrationWriter
 from django.db.models import F, Q
 from django.test.utils import isolate_apps
 
-from rls_perms import ObjectPermissions, Policy, RowSecurity, as_system, as_user
+from rls_perms import (
+    SELECT,
+    UPDATE,
+    CurrentUser,
+    ObjectPermissions,
+    Policy,
+    RowSecurity,
+    as_system,
+    as_user,
+)
 from rls_perms.checks import e002_declaration
 from rls_perms.exceptions import ConfigurationError, PermissionDenied
 from tests import kept, people, variants
+from tests.declaring import declared
 from tests.deployments import sync_pg_roles
 from tests.office.models import Tenant
 from tests.shapes import project
@@ -340,6 +350,28 @@ def test_a_row_moves_to_another_partition_by_its_change(acme):
     with as_user(asker(acme, "change_entry")), connection.cursor() as cursor:
         cursor.execute("UPDATE shapes_entry SET day = '2026-10-01' WHERE day = %s", [SPRING])
         assert cursor.rowcount == 1
+
+
+def test_a_row_that_moves_to_another_partition_is_new_to_nobody_afterwards(shapes, acme):
+    ann, bob = people.user("ann", tenant=acme), people.user("bob", tenant=acme)
+    mine = Policy(
+        "mine",
+        command=[SELECT, UPDATE],
+        using=Q(number=CurrentUser()),
+        permission_required=False,
+    )
+    people.make(Entry(number=ann.pk, day=SPRING, tenant=acme))
+    wanted = RowSecurity(tenant="tenant", name="shapes_entry_rls", policies=[mine])
+    with declared((Entry, wanted)), transaction.atomic(), connection.cursor() as cursor:
+        with as_user(ann):
+            cursor.execute("UPDATE shapes_entry SET day = %s", [AUTUMN])
+            moved = cursor.rowcount
+        with as_user(bob):
+            cursor.execute("SELECT number FROM shapes_entry")
+            seen_by_bob = cursor.fetchall()
+
+    assert moved == 1
+    assert seen_by_bob == []
 
 
 @pytest.fixture

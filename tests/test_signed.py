@@ -5,6 +5,7 @@ import hmac
 import json
 import re
 import time
+from contextlib import nullcontext
 
 import pytest
 from django.conf import settings
@@ -213,6 +214,40 @@ def test_after_a_savepoint_is_rolled_back_the_context_holds(deployment, ann):
         transaction.savepoint_rollback(savepoint)
 
         assert list(Ticket.objects.values_list("title", flat=True)) == before == ["one"]
+
+
+@pytest.mark.parametrize("block", [transaction.atomic, nullcontext], ids=["atomic", "autocommit"])
+def test_an_open_cursor_tells_nobody_the_token_of_who_declared_it(deployment, ann, block):
+    with block(), as_system(reason="a batch"):
+        rows = Ticket.objects.order_by("title").iterator(chunk_size=1)
+        first = next(rows).title
+        with as_user(ann), connection.cursor() as cursor:
+            cursor.execute("SELECT statement FROM pg_cursors")
+            [(kept,)] = cursor.fetchall()
+        others = [row.title for row in rows]
+
+    assert kept.startswith("DECLARE")
+    assert not {"enter", "proof"} & set(re.findall("[a-z]+", kept))
+    assert [first, *others] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "view"),
+    [
+        ("DECLARE kept CURSOR FOR SELECT 1", "pg_cursors"),
+        ("PREPARE kept AS SELECT 1", "pg_prepared_statements"),
+    ],
+)
+def test_what_the_session_keeps_of_a_statement_is_the_statement_alone(
+    deployment, ann, statement, view
+):
+    with transaction.atomic(), as_user(ann), connection.cursor() as cursor:
+        cursor.execute(statement)
+        cursor.execute(f"SELECT statement FROM {view} WHERE name = 'kept'")
+        kept = cursor.fetchall()
+    connection.close()
+
+    assert kept == [(statement,)]
 
 
 def test_leaving_a_context_leaves_no_proof(deployment, ann):

@@ -20,7 +20,7 @@ from rls_perms import as_role, as_system, as_tenant, as_user
 from rls_perms.exceptions import PermissionDenied, UnknownRole
 from tests import kept, people
 from tests.office.models import Room, Tenant, Ticket, User
-from tests.signed import said, unsigned_only
+from tests.signed import SIGNED, said, unsigned_only
 from tests.wire import round_trips
 
 PROJECT = settings.PROJECT
@@ -204,6 +204,10 @@ def executemany(alias):
         cursor.executemany("INSERT INTO office_room (name) VALUES (%s)", [["a"], ["b"]])
 
 
+#: Round trips for a cursor: the session keeps the message that declares it, so no token is in it.
+APART = {iterator: 2, iterator_in_atomic: 1} if SIGNED else {}
+
+
 def trips(run, alias, *, warm):
     """Round trips of *run*; with *warm*, when a statement went before it."""
     if warm:
@@ -218,7 +222,7 @@ def trips(run, alias, *, warm):
     "run", [one_query, three_queries, iterator, framework_alone, save_of_open_model]
 )
 def test_autocommit_takes_as_many_round_trips_as_django(firm, stock, run, warm):
-    expected = trips(run, stock, warm=warm)
+    expected = trips(run, stock, warm=warm) + APART.get(run, 0)
 
     with as_user(firm.ann):
         assert trips(run, "default", warm=warm) == expected
@@ -238,7 +242,7 @@ def test_autocommit_takes_as_many_round_trips_as_django(firm, stock, run, warm):
     ],
 )
 def test_a_transaction_takes_one_round_trip_less_than_django(firm, stock, run, warm):
-    expected = trips(run, stock, warm=warm) - 1
+    expected = trips(run, stock, warm=warm) - 1 + APART.get(run, 0)
 
     with as_user(firm.ann):
         assert trips(run, "default", warm=warm) == expected

@@ -272,7 +272,7 @@ class Compiler:
         _, insertable = self._floor_conditions(Command.INSERT)
         condition = text.conjunction(
             insertable,
-            text.is_inserting(self.key),
+            text.is_inserting(self.key, self.seal),
             text.is_new_row(self.key, self.table, self.seal),
         )
         return self._spec("new row", Command.SELECT, self._bound(), condition, None)

@@ -36,6 +36,8 @@ class Following:
     is_part: bool
     #: Roles that are nobody's creator.
     unbound: tuple[str, ...]
+    #: The role to which those of visitors belong, who are none either.
+    visitors: str
 
     def __bool__(self) -> bool:
         return bool(self.creator or self.removed or self.is_part)
@@ -67,8 +69,8 @@ def follow(wanted: Following) -> sql.Composed:
         ),
     ]
     if wanted.creator:
-        unbound = literals(wanted.unbound)
-        parts.append(template("creator_trigger", insert=_NAMES["insert"], unbound=unbound, **at))
+        nobodys = {"unbound": literals(wanted.unbound), "visitors": sql.Literal(wanted.visitors)}
+        parts.append(template("creator_trigger", insert=_NAMES["insert"], **nobodys, **at))
     if wanted.removed or wanted.is_part:
         parts.append(template("gone_trigger", delete=_NAMES["delete"], **at))
     if wanted.removed:

@@ -198,6 +198,7 @@ def remember_new_rows(
             table=table.identifier(),
             unbound=literals(unbound),
             function=function,
+            remembered=sql.Literal(settings[0]),
             settings=literals(settings),
         )
     )
@@ -236,17 +237,19 @@ def is_new_row(key: Iterable[KeyColumn], table: Table, seal: Seal | None) -> str
     )
 
 
-def is_inserting(key: Sequence[KeyColumn]) -> str:
+def is_inserting(key: Sequence[KeyColumn], seal: Seal | None) -> str:
     """
     Whether there is a new row at all; asked once a statement, for the first row of an INSERT.
 
-    A SELECT that looks at all rows then asks nothing more of each.
+    A SELECT that looks at all rows then asks nothing more of each. For a tenant's login there is
+    none, since it may set anything; where contexts are signed, the seal of the row tells.
     """
-    return (
-        sql.SQL("(SELECT nullif(pg_catalog.current_setting({}, true), '') IS NOT NULL)")
-        .format(sql.Literal(key[0].setting))
-        .as_string(None)
-    )
+    asked = sql.SQL("(SELECT rls_perms.setting({}) IS NOT NULL)")
+    name = key[0].setting.partition(".")[2]
+    if seal is not None:
+        asked = sql.SQL("(SELECT nullif(pg_catalog.current_setting({}, true), '') IS NOT NULL)")
+        name = key[0].setting
+    return asked.format(sql.Literal(name)).as_string(None)
 
 
 def proven(owner: str) -> str:

@@ -207,12 +207,9 @@ class ObjectGrants:
                 if shares_key(model, parent) and (theirs := declaration(parent)) is not None
                 for policy in theirs.policies
             ),
-            unbound=(
-                self.owner,
-                names.fixed(RoleKind.SYSTEM),
-                # Guardian's anonymous user is everybody who is not signed in.
-                names.fixed(RoleKind.ANONYMOUS),
-            ),
+            unbound=(self.owner, names.fixed(RoleKind.SYSTEM)),
+            # Guardian's anonymous user is everybody who is not signed in.
+            visitors=names.fixed(RoleKind.ANONYMOUS),
         )
 
     # What the database holds

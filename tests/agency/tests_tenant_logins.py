@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from hypothesis import strategies as st
+from rls_perms.statements.row_security import Table, new_row_setting
 
 from cases.models import Bill, Case, Client, Plan
 from conftest import Group
@@ -116,6 +117,22 @@ def test_no_setting_counts_for_it(world, login):
         "SELECT rls_perms.tenant_id(), rls_perms.user_id(), rls_perms.setting('anything')"
     ).fetchall() == [(world.acme.pk, None, None)]
     assert login.execute("SELECT title FROM cases_case").fetchall() == [("acme's",)]
+
+
+def test_what_it_says_is_a_new_row_shows_it_no_row_that_its_groups_do_not_see(world, leads):
+    world.group("Readers", "cases.view_plan")
+    secret = world.make(Plan(client=world.acme, secret=True))
+    with closing(connect(create("acme", "Readers"))) as reader:
+        reader.execute(f"SET {new_row_setting('rls_perms', Table('cases_plan'))} = '{secret.pk}'")
+
+        assert reader.execute("SELECT * FROM cases_plan").fetchall() == []
+
+
+def test_a_row_that_it_makes_comes_back_where_its_groups_see_it(world, login):
+    assert login.execute(
+        "INSERT INTO cases_bill (client_id, amount) VALUES (%s, 7) RETURNING amount",
+        [world.acme.pk],
+    ).fetchall() == [(7,)]
 
 
 def test_a_right_that_its_group_loses_is_gone_at_once(world, login, leads):

@@ -214,7 +214,7 @@ CREATE POLICY "new row select" ON "office_document"
     AS PERMISSIVE
     FOR SELECT
     TO "acme_everyone", "acme_anonymous"
-    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ((SELECT nullif(pg_catalog.current_setting('rls_perms.new_28bf462738ac6ef4', true), '') IS NOT NULL)) AND ("id" = nullif(pg_catalog.current_setting('rls_perms.new_28bf462738ac6ef4', true), '')::bigint));
+    USING (("office_document"."tenant_id" = (SELECT rls_perms.tenant_id())) AND ((SELECT rls_perms.setting('new_28bf462738ac6ef4') IS NOT NULL)) AND ("id" = nullif(pg_catalog.current_setting('rls_perms.new_28bf462738ac6ef4', true), '')::bigint));
 COMMENT ON POLICY "new row select" ON "office_document" IS 'rls_perms {"declaration": "office_document_rls", "digest": "f4de0aa124e895e9"}';
 -- Remember the key of the row that is being inserted: RETURNING asks SELECT's policies for
 -- it, row by row and right after this, so one key is enough however many rows there are.
@@ -230,8 +230,12 @@ $function$;
 CREATE OR REPLACE TRIGGER "zz_rls_perms_new_row" BEFORE INSERT ON "office_document"
     FOR EACH ROW WHEN (current_user NOT IN ('acme_boss', 'acme_system'))
     EXECUTE FUNCTION rls_perms."new_row_office_document"();
-CREATE OR REPLACE TRIGGER "zz_rls_perms_forget_new_row" AFTER INSERT ON "office_document"
-    FOR EACH STATEMENT WHEN (current_user NOT IN ('acme_boss', 'acme_system'))
+-- After an UPDATE, too: one that moves a row to another partition inserts it there.
+CREATE OR REPLACE TRIGGER "zz_rls_perms_forget_new_row" AFTER INSERT OR UPDATE ON "office_document"
+    FOR EACH STATEMENT WHEN (
+        current_user NOT IN ('acme_boss', 'acme_system')
+        AND pg_catalog.current_setting('rls_perms.new_28bf462738ac6ef4', true) <> ''
+    )
     EXECUTE FUNCTION rls_perms.forget_new_row('rls_perms.new_28bf462738ac6ef4');
 DROP TRIGGER IF EXISTS "zz_rls_perms_creator" ON "office_document";
 DROP TRIGGER IF EXISTS "zz_rls_perms_gone" ON "office_document";

@@ -14,6 +14,7 @@ from psycopg.generators import execute as receive
 
 from rls_perms.backends.postgresql.prefix import KEEP, SETTING, Wanted
 from rls_perms.backends.postgresql.transport import IDLE, INTRANS, RoleConnection
+from rls_perms.strict import text_of
 
 BINARY = pq.Format.BINARY
 
@@ -22,6 +23,9 @@ UNSETTLING = (b"ROLLBACK", b"COMMIT", b"BEGIN", b"START")
 
 #: What sets a parameter inside of a query, under a name that a bound parameter may hide.
 SETTING_FUNCTIONS = (b"set_config", b"pg_settings")
+
+#: A statement whose message the session keeps, for whoever asks pg_cursors later.
+KEPT = re.compile(r"\s*(DECLARE|PREPARE)\b", re.IGNORECASE)
 
 #: Must precede every query of its transaction, the one that finds a role too.
 SET_TRANSACTION = re.compile(r"\s*SET\s+TRANSACTION\s[^;]*;?\s*", re.IGNORECASE)
@@ -49,12 +53,18 @@ class _RoleCursor:
         binary = options.get("binary")
         # psycopg has no binary results by the simple protocol, and says so itself.
         carries = self.carries and not (self.format == BINARY if binary is None else binary)
+        carries = carries and not (self._signs and KEPT.match(text_of(query)))
         keep = isinstance(query, str) and SET_TRANSACTION.fullmatch(query) is not None
         return self._again(
             lambda: super(_RoleCursor, self).execute(query, params, **options),  # type: ignore[misc]
             carries=carries,
             keep=keep,
         )
+
+    @property
+    def _signs(self) -> bool:
+        """Whether a prefix has a token in it, and a proof, which are for nobody else to read."""
+        return self._conn.roles is not None and self._conn.roles.signer is not None
 
     def _again(self, run: Callable[[], Any], *, carries: bool, keep: bool = False) -> Any:
         connection = self._conn
@@ -172,9 +182,10 @@ class _NamedCursor(_RoleCursor):
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         self._refuse(query)
+        # A cursor is kept with the message that declared it: not one with a token in it.
         return self._again(
             lambda: super(_RoleCursor, self).execute(query, params, **options),  # type: ignore[misc]
-            carries=self.carries,
+            carries=self.carries and not self._signs,
         )
 
     def _declare_gen(
