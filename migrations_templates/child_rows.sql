@@ -1,3 +1,3 @@
-SELECT present.{key}::{type} AS object_id, present.{key}::text COLLATE "default" AS object_text
-  FROM {child} AS present
+SELECT {name}.{key}::{type} AS object_id, {name}.{key}::text COLLATE "default" AS object_text
+  FROM {child}
  WHERE {gate}

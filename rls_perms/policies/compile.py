@@ -222,7 +222,7 @@ class Compiler:
 
     def permitted(self, command: Command) -> str | None:
         """
-        Whether the asker has all rows for *command* by permission, as SQL for a view.
+        Which rows the asker has for *command* by permission, all of the tenant's, for a view.
 
         None if no permission is enough.
         """
@@ -235,7 +235,7 @@ class Compiler:
                 ]
                 if by_privilege:
                     gates.append(self._holds_privilege(by_privilege))
-                return text.disjunction(*gates)
+                return text.conjunction(text.disjunction(*gates), self._term())
         return None
 
     def _permissive(self, arm: Arm) -> Iterator[PolicySpec]:

@@ -37,7 +37,7 @@ class Compiled:
     views: Mapping[str, tuple[Command, Branch]]
     #: The type of their keys; None without such views.
     key_kind: str | None
-    #: Whether the permission alone gives all rows, as SQL; by command, where it does.
+    #: Which rows the permission alone gives, as SQL; by command, where it gives any.
     permitted: Mapping[Command, str]
 
 

@@ -134,9 +134,10 @@ def granted_key(source: GrantTable, key_kind: str) -> sql.Composed:
 
 
 def child_rows(table: Table, column: str, key_kind: str, gate: str) -> sql.Composed:
-    """The keys of all rows of a multi-table child, for whom *gate* lets have them."""
+    """The keys of those rows of a multi-table child that *gate* lets the asker have."""
     return template(
         "child_rows",
+        name=sql.Identifier(table.name),
         key=sql.Identifier(column),
         type=sql.SQL(key_kind),
         child=table.identifier(),

@@ -115,6 +115,18 @@ def test_views_and_functions_show_the_asking_users_keys_alone(office, plain):
     assert found == office.own()
 
 
+def test_who_may_view_all_children_is_told_of_no_other_firms(office):
+    away = make(Child(firm=make(Firm(code="bolt"))))
+    nurse = person("nurse", firm=office.firm, teams=[team("Nurses", "view_child")])
+    sync_roles()
+
+    with transaction.atomic(), as_user(nurse):
+        found = {key for one in sources() for (key,) in run(f"SELECT object_id::text FROM {one}")}
+
+    assert found == {str(row[Child].pk) for row in (office.mine, office.hers)}
+    assert str(away.pk) not in found
+
+
 def test_tables_of_grants_groups_and_memory_are_closed(office, plain):
     grants = {find(model)._meta.db_table for find in FINDERS for model in (None, OfPeople, Child)}
     closed = [*grants, "auth_group", "nasty_team", "rls_perms.gone", "rls_perms.role_map"]
