@@ -9,7 +9,15 @@ from django.db import models
 from django.test.utils import isolate_apps, override_settings
 from guardian.models import UserObjectPermissionBase
 
-from rls_perms import CurrentUser, Exists, ObjectPermissions, Policy, RowSecurity, Setting
+from rls_perms import (
+    CurrentUser,
+    Exists,
+    ObjectPermissions,
+    Policy,
+    RowSecurity,
+    Setting,
+    protect,
+)
 from rls_perms.checks import (
     all_checks,
     e001_engine,
@@ -23,6 +31,7 @@ from rls_perms.checks import (
 )
 from rls_perms.expressions import CurrentTenant
 from rls_perms.keywords import Command
+from rls_perms.policies import protected as protections
 from tests.office.models import Employee, Payslip, Task, Tenant, User
 
 AN_ENGINE = "django.db.backends.postgresql"
@@ -374,6 +383,22 @@ def test_e005_a_setting_of_two_types():
     assert (id, model) == ("rls_perms.E005", "Two")
     assert "office.One IntegerField(); office.Two BigIntegerField()" in text
     assert "the same output_field" in text
+
+
+def test_e005_one_of_two_types_is_declared_by_protect(monkeypatch):
+    monkeypatch.setattr(protections, "_declared", {})
+    read_by("One", models.IntegerField())
+
+    class Two(Office):
+        pass
+
+    x = Setting("x", output_field=models.BigIntegerField())
+    protect("office.Two", RowSecurity(policies=[Policy("one", using=q(id=x))]))
+
+    [(_, model, text)] = found(e005_setting_of_two_types.check)
+
+    assert model == "Two"
+    assert "office.One IntegerField(); office.Two BigIntegerField()" in text
 
 
 def test_e005_a_setting_of_one_type_in_two_models():
