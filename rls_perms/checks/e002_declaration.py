@@ -19,6 +19,7 @@ from rls_perms.policies.columns import kept_columns
 from rls_perms.policies.compile import refuse_composite_key
 from rls_perms.policies.constraint import ON_CONCRETE, declaration, in_meta
 from rls_perms.policies.declared import ObjectPermissions
+from rls_perms.policies.drafts import refuse_unwritable
 from rls_perms.policies.grant_tables import grant_sources, refuse_columns_without_values
 from rls_perms.policies.hidden import refuse_hidden
 
@@ -69,6 +70,7 @@ def _problem(model: Any, declared: RowSecurity) -> tuple[str, str] | None:
             grant_sources(model, connections[get_settings().databases[0]])
         if any(one.creator for one in declared.policies if isinstance(one, ObjectPermissions)):
             refuse_columns_without_values(model)
+        refuse_unwritable(model, declared)
     except (ConfigurationError, FieldDoesNotExist, FieldError) as error:
         return (
             f"The row security of {label} cannot be written as policies: {error}",
