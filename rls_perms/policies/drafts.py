@@ -39,7 +39,7 @@ def refuse_unwritable(model: type[Model], declared: RowSecurity) -> None:
     )
     try:
         compiler.specs()
-    except _Unconnected:
+    except _AsksDatabase:
         return
 
 
@@ -54,7 +54,7 @@ class _Drafting(Compiler):
         return TRUE
 
 
-class _Unconnected(Exception):
+class _AsksDatabase(Exception):
     """An expression asks the database how it is to be written."""
 
 
@@ -62,7 +62,7 @@ def _unconnected(connection: "BaseDatabaseWrapper") -> "BaseDatabaseWrapper":
     """One for which expressions can be written, and that never connects."""
 
     def refuse(*args: Any) -> NoReturn:
-        raise _Unconnected
+        raise _AsksDatabase
 
     copy = connection.copy()
     copy.ensure_connection = refuse  # type: ignore[method-assign]
