@@ -12,7 +12,9 @@ from rls_perms.audit import Cause
 from rls_perms.context import Context
 from rls_perms.exceptions import PermissionDenied
 from rls_perms.framework import framework_tables
+from rls_perms.policies.compile import table_of
 from rls_perms.policies.constraint import declaration
+from rls_perms.statements.row_security import Table
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -81,8 +83,8 @@ def denied(
     *running* is the model of the ORM's statement, with its action and the keys that it names.
     """
     primary = error.diag.message_primary or str(error)
-    model = _model(primary)
-    if model is None or running is None or model._meta.db_table != running._meta.db_table:
+    model = _model(primary, running)
+    if model is None or running is None or table_of(model) != table_of(running):
         # The statement reads other tables, too, and it is one of these that is closed.
         action, keys = None if model is None or running is None else "view", ()
     named = f" ({_rows(model, keys)})" if model else ""
@@ -181,10 +183,21 @@ def _readable(model: "type[Model]") -> str:
     return _COLUMNS.format(sensitive=", ".join(hidden) or "none")
 
 
-def _model(message: str) -> "type[Model] | None":
-    """The model of the table that a message ends with."""
-    table = message.rpartition('"')[0].rpartition('"')[2] or message.rpartition(" ")[2]
+def _model(message: str, running: "type[Model] | None") -> "type[Model] | None":
+    """
+    The model of the table that a message ends with.
+
+    PostgreSQL says a table's name and not its schema. Of several with that name it is the one
+    that the statement is about; else none, rather than a wrong one.
+    """
+    named: dict[Table, type[Model]] = {}
     for model in apps.get_models(include_auto_created=True):
-        if model._meta.db_table == table:
-            return model
-    return None
+        table = table_of(model)
+        if not model._meta.proxy and message.endswith((f" {table.name}", f'"{table.name}"')):
+            named.setdefault(table, model)
+    # A name may have spaces and quotes, and end as another does.
+    longest = max((len(table.name) for table in named), default=0)
+    found = {table: model for table, model in named.items() if len(table.name) == longest}
+    if running is not None and table_of(running) in found:
+        return found[table_of(running)]
+    return next(iter(found.values())) if len(found) == 1 else None

@@ -3,13 +3,26 @@
 # ruff: noqa: DJ008 - these models are looked at, and never shown
 
 import pytest
-from django.contrib.postgres.fields import ArrayField, IntegerRangeField
+from django.contrib.postgres.fields import ArrayField, HStoreField, IntegerRangeField
 from django.core.checks import run_checks
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Func
+from django.db.models.expressions import RawSQL
 from django.test.utils import isolate_apps, override_settings
 from guardian.models import UserObjectPermissionBase
 
-from rls_perms import CurrentUser, Exists, ObjectPermissions, Policy, RowSecurity, Setting
+from rls_perms import (
+    ColumnPermissions,
+    CurrentUser,
+    Exists,
+    ObjectPermissions,
+    Permission,
+    Policy,
+    RowSecurity,
+    Setting,
+    protect,
+)
 from rls_perms.checks import (
     all_checks,
     e001_engine,
@@ -19,10 +32,12 @@ from rls_perms.checks import (
     e005_setting_of_two_types,
     w001_closed_through_table,
     w002_secrets_in_open_tables,
+    w003_unknown_permission,
     w052_database_without_users,
 )
 from rls_perms.expressions import CurrentTenant
 from rls_perms.keywords import Command
+from rls_perms.policies import protected as protections
 from tests.office.models import Employee, Payslip, Task, Tenant, User
 
 AN_ENGINE = "django.db.backends.postgresql"
@@ -54,6 +69,7 @@ def apps_of_the_test(monkeypatch):
             e005_setting_of_two_types,
             w001_closed_through_table,
             w002_secrets_in_open_tables,
+            w003_unknown_permission,
         ):
             monkeypatch.setattr(check, "apps", isolated)
         yield isolated
@@ -79,6 +95,7 @@ def test_every_check_is_found_by_its_file():
         "e030",
         "w001",
         "w002",
+        "w003",
         "w008",
         "w010",
         "w011",
@@ -93,7 +110,8 @@ def test_every_check_is_found_by_its_file():
     ]
 
 
-def test_the_tests_own_project_has_nothing_to_say():
+def test_the_tests_own_project_has_nothing_to_say_and_no_database_is_asked(monkeypatch):
+    monkeypatch.setattr(BaseDatabaseWrapper, "ensure_connection", None)
     found = [one for one in run_checks() if (one.id or "").startswith("rls_perms")]
 
     # Older than SameTenant, with rows of tests that lead anywhere.
@@ -303,6 +321,83 @@ def test_e002_comparisons_that_postgresql_makes(condition):
     assert found(e002_declaration.check) == []
 
 
+def raw_sql(text, *values):
+    return models.Q(RawSQL(text, values, output_field=models.BooleanField()))  # noqa: S611
+
+
+class Asking(Func):
+    """Written as only the version of the database says."""
+
+    output_field = models.IntegerField()
+
+    def as_sql(self, compiler, connection, **kwargs):
+        return str(connection.pg_version), ()
+
+
+@pytest.mark.parametrize(
+    ("policies", "says"),
+    [
+        ([Policy("one", using=q(number=1))] * 2, "declares more than one policy 'one delete'"),
+        (
+            [Policy("one", using=raw_sql("amount > 1"), trusted=True)],
+            "A trusted policy of office.Thing has RawSQL",
+        ),
+        (
+            [Policy("one", using=q(text__in=["a\0b"]))],
+            "has a value that cannot be written: PostgreSQL text fields cannot contain NUL (0x00) "
+            "bytes. Correct <Q: (AND: ('text__in', ['a\\x00b']))>",
+        ),
+        (
+            [Policy("one", using=q(number=1), check=q(owner__username__contains="\0"))],
+            "cannot contain NUL",
+        ),
+        (
+            [Policy("one", using=q(owner__username="\0"), trusted=True)],
+            "cannot contain NUL",
+        ),
+        (
+            [Policy("one", using=~raw_sql("text = %s", "\0"), permissive=False)],
+            "cannot contain NUL",
+        ),
+    ],
+)
+def test_e002_what_migrate_could_not_write(policies, says):
+    class Thing(Columns):
+        class Meta(Columns.Meta):
+            abstract = False
+            constraints = protected(policies=policies)
+
+    [(id, model, text)] = found(e002_declaration.check)
+
+    assert (id, model) == ("rls_perms.E002", "Thing")
+    assert says in text
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        q(number=Asking()),
+        q(pairs__contains={"a": "b"}),
+        raw_sql("amount > 100%% AND nothing"),
+    ],
+)
+def test_e002_says_nothing_of_what_only_a_database_knows(condition):
+    class Thing(Columns):
+        pairs = HStoreField()
+
+        class Meta(Columns.Meta):
+            abstract = False
+            constraints = protected(policies=[Policy("one", using=condition)])
+
+    assert found(e002_declaration.check) == []
+
+
+@pytest.mark.parametrize("name", ["signed", "floor"])
+def test_a_policy_has_none_of_the_librarys_names(name):
+    with pytest.raises(ValueError, match=r"none of floor, .*, signed, .*which are the library's"):
+        Policy(name, using=q())
+
+
 def test_e002_a_declaration_that_can_be_written():
     class Thing(Office):
         tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
@@ -374,6 +469,22 @@ def test_e005_a_setting_of_two_types():
     assert (id, model) == ("rls_perms.E005", "Two")
     assert "office.One IntegerField(); office.Two BigIntegerField()" in text
     assert "the same output_field" in text
+
+
+def test_e005_one_of_two_types_is_declared_by_protect(monkeypatch):
+    monkeypatch.setattr(protections, "_declared", {})
+    read_by("One", models.IntegerField())
+
+    class Two(Office):
+        pass
+
+    x = Setting("x", output_field=models.BigIntegerField())
+    protect("office.Two", RowSecurity(policies=[Policy("one", using=q(id=x))]))
+
+    [(_, model, text)] = found(e005_setting_of_two_types.check)
+
+    assert model == "Two"
+    assert "office.One IntegerField(); office.Two BigIntegerField()" in text
 
 
 def test_e005_a_setting_of_one_type_in_two_models():
@@ -570,6 +681,45 @@ def test_w002_protected_tables_and_words_that_only_look_like_a_secret():
         name = models.CharField(max_length=40)
 
     assert found(w002_secrets_in_open_tables.check) == []
+
+
+def test_w003_a_permission_that_no_model_has():
+    class Book(Office):
+        class Meta(Office.Meta):
+            constraints = protected(
+                policies=[
+                    Policy("one", using=q(), to=Permission("office.veiw_book")),
+                    ColumnPermissions(["id"], view=[Permission("library.nope")]),
+                ]
+            )
+
+    [(id, model, text), (_, _, other)] = found(w003_unknown_permission.check)
+
+    assert (id, model) == ("rls_perms.W003", "Book")
+    assert "of office.Book names Permission('office.veiw_book'), which no model has" in text
+    assert "Did you mean 'office.view_book'? Correct the name" in text
+    assert "Permission('library.nope')" in other
+    assert "Did you mean" not in other
+
+
+def test_w003_permissions_of_models_and_of_proxies():
+    class Book(Office):
+        class Meta(Office.Meta):
+            permissions = [("lend_book", "Can lend")]
+            default_permissions = ["view"]
+            holders = ("office.view_book", "office.lend_book", "office.change_loan")
+            constraints = protected(
+                policies=[Policy("one", using=q(), to=[Permission(one) for one in holders])]
+            )
+            del holders
+
+    class Loan(Book):
+        class Meta:
+            app_label = "office"
+            proxy = True
+            constraints = []
+
+    assert found(w003_unknown_permission.check) == []
 
 
 # Where guardian keeps grants

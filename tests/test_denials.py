@@ -5,12 +5,14 @@ import pickle
 from contextlib import contextmanager
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, models, transaction
 from django.db.models.signals import pre_delete
 from django.template import engines
+from django.test.utils import isolate_apps
 from guardian.models import UserObjectPermission
+from psycopg import errors
 
-from rls_perms import PermissionDenied, as_system, as_user, loud_denials
+from rls_perms import PermissionDenied, as_system, as_user, denial, loud_denials
 from tests import kept, people
 from tests.office.models import Case, Contract, Document, Project, Room, Tag, Task, Ticket, User
 from tests.settings import PROJECT
@@ -195,6 +197,35 @@ def test_a_table_that_a_change_only_reads_is_a_denial_of_viewing(office):
         Document.objects.filter(pk__in=Ticket.objects.values("pk")).update(title="changed")
 
     assert (told.value.model, told.value.action, told.value.keys) == (Ticket, "view", ())
+
+
+@pytest.fixture
+def entries(monkeypatch):
+    """Models of tables of one name in two schemas, and of one whose name ends like it."""
+    with isolate_apps("tests.office") as isolated:
+        monkeypatch.setattr(denial, "apps", isolated)
+
+        yield [of_table(name) for name in ("entry", 'audit"."entry', 'audit"."last "" entry')]
+
+
+def of_table(name):
+    meta = type("Meta", (), {"app_label": "office", "db_table": name})
+    return type(f"Entry{len(name)}", (models.Model,), {"Meta": meta, "__module__": __name__})
+
+
+@pytest.mark.parametrize(
+    "words", ["permission denied for table {}", 'new row violates row-level security of table "{}"']
+)
+def test_of_two_tables_of_one_name_a_denial_names_the_statements_or_none(entries, words):
+    def model(table, running=None):
+        error = errors.InsufficientPrivilege(words.format(table))
+        return denial.denied(error, denial.Asking("somebody"), running=running).model
+
+    entry, audit, last = entries
+
+    assert (model("entry", entry), model("entry", audit)) == (entry, audit)
+    assert (model("entry"), model("entry", last)) == (None, None)
+    assert model('last " entry') is last
 
 
 def test_a_denial_without_a_context_names_no_user(office):

@@ -221,3 +221,12 @@ def test_a_model_that_cannot_be_protected_stops_the_start(label, says):
     protect(label, DECLARED)
     with pytest.raises(ConfigurationError, match=says):
         protected.check_protected()
+
+
+def test_a_declaration_of_the_projects_own_class_is_one_of_the_model_too(monkeypatch):
+    own = type("Own", (RowSecurity,), {})(name="own")
+    monkeypatch.setattr(Tenant._meta, "constraints", [own])
+    protect("office.Tenant", DECLARED)
+
+    with pytest.raises(ConfigurationError, match=r"declares row security itself \(own\)"):
+        protected.check_protected()

@@ -62,7 +62,7 @@ def test_a_role_that_owns_something_stays_and_is_said(deployment):
 
     assert said.status == 1
     assert f"The role '{deployment.role('gone')}' stands for nothing, but table kept" in said.err
-    assert f"DROP OWNED BY {deployment.role('gone')}" in said.err
+    assert f'DROP OWNED BY "{deployment.role("gone")}";' in said.err
     assert "Could not be made: 1 change; see the warnings." in said.err
     assert "gone" in deployment.roles()
     assert "gone_stays" not in deployment.roles()

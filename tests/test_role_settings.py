@@ -255,7 +255,7 @@ def test_what_only_a_superuser_may_set_is_refused_with_the_grant_that_would_allo
         refused = sync_pg_roles()
         deployment.rows(f"GRANT SET ON PARAMETER log_min_messages TO {deployment.boss}")
         for_the_login = sync_pg_roles()
-        deployment.rows(f"GRANT SET ON PARAMETER log_min_messages TO {deployment.web}")
+        deployment.rows(f'GRANT SET ON PARAMETER "log_min_messages" TO "{deployment.web}"')
         allowed = sync_pg_roles()
         clerk = people.user("clerk", groups=[people.group("Clerks")])
         with as_user(clerk):
@@ -264,7 +264,8 @@ def test_what_only_a_superuser_may_set_is_refused_with_the_grant_that_would_allo
         deployment.rows(f"REVOKE SET ON PARAMETER log_min_messages FROM {role}")
 
     assert 'permission denied to set parameter "log_min_messages"' in refused.err
-    assert f"Run: GRANT SET ON PARAMETER log_min_messages TO {deployment.web};" in for_the_login.err
+    grant = f'GRANT SET ON PARAMETER "log_min_messages" TO "{deployment.web}"'
+    assert f"Run: {grant};" in for_the_login.err
     assert allowed.status == 0
     assert inside == ["error", "error"]
 

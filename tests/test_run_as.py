@@ -253,8 +253,18 @@ def test_one_run_as_json_has_its_status(office):
             "tell", "--fail", str(office.acme.pk), "--how", "command", stdout=output,
         )  # fmt: skip
 
-    assert (done[0]["tenant"], done[0]["status"]) == (None, 0)
+    assert (done[0]["tenant"], done[0]["name"], done[0]["status"]) == (None, None, 0)
     assert json.loads(output.getvalue())[0]["status"] == failed.value.returncode == 7
+
+
+@pytest.mark.parametrize("who", [[], ["--user", "ann"]])
+@pytest.mark.parametrize("field", ["pk", "name"])
+def test_one_run_as_json_says_its_tenant(office, who, field):
+    given = office.bolt.pk if field == "pk" else "name=bolt"
+
+    [done] = json.loads(run(*who, "--tenant", given, "--json", "--", "tell"))
+
+    assert (done["tenant"], done["name"]) == (str(office.bolt.pk), "bolt")
 
 
 def test_the_status_of_one_run_is_the_commands(office):

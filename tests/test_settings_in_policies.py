@@ -27,11 +27,14 @@ from rls_perms import (
     as_tenant,
     as_user,
     current_context,
+    protect,
 )
 from rls_perms.exceptions import ConfigurationError, InvalidSetting
 from rls_perms.explain import show
 from rls_perms.middleware import RequestContext
+from rls_perms.policies import protected
 from rls_perms.policies.asked import asked
+from rls_perms.policies.constraint import declaration
 from rls_perms.values import text_of
 from tests import kept, people
 from tests.office.models import Tenant
@@ -176,13 +179,18 @@ def nullable(field):
 
 
 @contextmanager
-def registered(name, declared, fields):
+def registered(name, declared, fields, *, by_protect=False):
     """A model of the office with a table in the deployed database, while it is needed."""
-    meta = type("Meta", (), {"app_label": "office", "constraints": [declared]})
+    constraints = [] if by_protect else [declared]
+    meta = type("Meta", (), {"app_label": "office", "constraints": constraints})
     model = type(name, (models.Model,), {**fields, "Meta": meta, "__module__": __name__})
+    if by_protect:
+        protect(model._meta.label, declared)
     asked.cache_clear()
     with connections["owner"].schema_editor() as editor:
         editor.create_model(model)
+        if by_protect:
+            editor.add_constraint(model, declaration(model))
     people.sync()
     try:
         yield model
@@ -209,6 +217,22 @@ def sample(deployed):
     fields = {name: nullable(field) for name, (field, _) in TYPES.items()}
     with registered("Sample", declared, fields) as model:
         yield model
+
+
+@pytest.fixture(scope="module")
+def page(deployed):
+    """A model that declares nothing itself, as one of somebody else's app, under protect()."""
+    policy = Policy(
+        "zone",
+        using=Q(zone=Setting("zone", output_field=models.IntegerField())),
+        permission_required=False,
+    )
+    declared = RowSecurity(policies=[policy])
+    fields = {"zone": models.IntegerField(null=True)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(protected, "_declared", {})
+        with registered("Page", declared, fields, by_protect=True) as model:
+            yield model
 
 
 @pytest.fixture
@@ -436,24 +460,54 @@ def test_in_one_transaction_too_and_after_rolling_back(sample, ann, rows):
     assert after == after_rollback == set()
 
 
-@pytest.mark.parametrize("alias", ["default", "pooled"])
-@pytest.mark.parametrize(
+LEFT = pytest.mark.parametrize(
     "statement",
     [
-        "SET rls_perms.auto = '1'",
-        "SELECT set_config('rls_perms.auto', '1', false)",
-        "DO $$ BEGIN PERFORM set_config('rls_perms.auto', '1', false); END $$",
+        "SET rls_perms.{} = '1'",
+        "SELECT set_config('rls_perms.{}', '1', false)",
+        "DO $$ BEGIN PERFORM set_config('rls_perms.{}', '1', false); END $$",
     ],
 )
+
+
+@LEFT
+@pytest.mark.parametrize("alias", ["default", "pooled"])
 def test_what_a_session_was_left_with_counts_in_no_context(sample, ann, rows, alias, statement):
-    with as_user(ann), connections[alias].cursor() as cursor:
+    assert_left_uncounted(statement.format("auto"), sample, ann, alias)
+
+
+def assert_left_uncounted(statement, model, user, alias):
+    """Nothing is shown after *statement*, in a context or before it, in a transaction too."""
+    with as_user(user), connections[alias].cursor() as cursor:
         cursor.execute(statement)
-    with as_user(ann):
-        assert raw(sample, alias) == set()
+    with as_user(user):
+        assert raw(model, alias) == set()
     with connections[alias].cursor() as cursor:
         cursor.execute(statement)
-    with transaction.atomic(using=alias), as_user(ann):
-        assert raw(sample, alias) == set()
+    with transaction.atomic(using=alias), as_user(user):
+        assert raw(model, alias) == set()
+
+
+@LEFT
+@pytest.mark.parametrize("alias", ["default", "pooled"])
+def test_nor_does_it_where_protect_declares_who_reads_it(page, ann, alias, statement):
+    row = page.objects.using("owner").create(zone=1).pk
+
+    # First: in a session in which a context had the value, it is taken back after any statement.
+    assert_left_uncounted(statement.format("zone"), page, ann, alias)
+    with as_user(ann, settings={"zone": 1}):
+        assert raw(page, "server_side") == {row}
+
+
+def test_a_value_of_another_type_is_refused_where_protect_declares_it(page, ann):
+    with (
+        round_trips() as wire,
+        pytest.raises(InvalidSetting, match=r"Setting\('zone'\) in the policies of office\.Page"),
+        as_user(ann, settings={"zone": "north"}),
+    ):
+        raw(page)
+
+    assert wire.count == 0
 
 
 def test_values_cost_no_message(sample, ann, rows):

@@ -140,9 +140,13 @@ def test_who_may_add_creates_rows_and_sees_them_no_more(acme, model):
 def test_nobody_adds_a_row_of_another_tenant(acme, model):
     other = people.tenant("bolt")
 
-    with as_user(asker(acme, of(model, "add"), of(model, "view"))), pytest.raises(PermissionDenied):
+    with (
+        as_user(asker(acme, of(model, "add"), of(model, "view"))),
+        pytest.raises(PermissionDenied) as caught,
+    ):
         model.objects.create(tenant=other, **ROWS[model][0])
 
+    assert caught.value.model is model
     assert model.objects.using("owner").count() == 0
 
 
@@ -194,6 +198,18 @@ def test_saving_a_row_that_may_only_be_viewed_is_loud(acme, model):
         pytest.raises(PermissionDenied),
     ):
         first.save()
+
+
+@pytest.mark.parametrize("model", [AuditEntry, Cell, Order])
+def test_a_denial_of_raw_sql_names_the_model(acme, model):
+    with (
+        as_user(asker(acme)),
+        connection.cursor() as cursor,
+        pytest.raises(PermissionDenied) as caught,
+    ):
+        cursor.execute(f"TRUNCATE {quoted(model)}")
+
+    assert caught.value.model is model
 
 
 @EVERY

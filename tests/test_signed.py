@@ -403,31 +403,47 @@ def test_seconds_that_are_none_are_refused(seconds):
 # Checks
 
 
-def test_e030_finds_what_a_login_brings_into_each_new_connection(deployment, ann):
-    quiet = list(e030_login_with_a_role.check(databases=["owner"]))
-    deployment.rows(f"ALTER ROLE {deployment.web} SET role = {deployment.role('system')}")
-    try:
-        [found] = e030_login_with_a_role.check(databases=["owner"])
-    finally:
-        deployment.rows(f"ALTER ROLE {deployment.web} RESET role")
+@pytest.fixture
+def odd_login(deployment):
+    """A login whose name needs quotes in SQL."""
+    login = f"{deployment.name}_web-2"
+    deployment.rows(f'CREATE ROLE "{login}" LOGIN')
+    with settings_of(LOGIN_ROLES=[login]):
+        yield login
+    deployment.rows(f'DROP ROLE "{login}"')
 
-    assert quiet == []
-    assert f"begins with role = '{deployment.role('system')}'" in found.msg
-    assert f"ALTER ROLE {deployment.web} RESET role;" in found.hint
+
+def run_hint(deployment, hint):
+    """Run the statement that *hint* says, as it stands there."""
+    deployment.rows(re.search(r"[Rr]un: (.+?);", hint)[1])
+
+
+@pytest.mark.parametrize("where", ["", "IN DATABASE {}"])
+@pytest.mark.parametrize(("name", "value"), [("role", "system"), ("rls_perms.tenant_id", "1")])
+def test_e030_finds_what_a_login_brings_into_each_new_connection(
+    deployment, odd_login, where, name, value
+):
+    quiet = list(e030_login_with_a_role.check(databases=["owner"]))
+    value = deployment.role("system") if name == "role" else value
+    where = where.format(deployment.name)
+    deployment.rows(f"ALTER ROLE \"{odd_login}\" {where} SET {name} = '{value}'")
+    [found] = e030_login_with_a_role.check(databases=["owner"])
+    run_hint(deployment, found.hint)
+
+    assert quiet == list(e030_login_with_a_role.check(databases=["owner"])) == []
+    assert f"Every new connection of '{odd_login}' begins with {name} = '{value}'" in found.msg
     assert list(e030_login_with_a_role.check(databases=None)) == []
 
 
-def test_w030_says_where_tokens_can_be_read_and_taken(deployment, ann):
+def test_w030_says_where_tokens_can_be_read_and_taken(deployment, odd_login):
     bound = list(w030_tokens_on_show.check(databases=["owner"]))
-    with settings_of(SIGNED_CONTEXT=True, SIGNED_TO_BACKEND=False):
+    with settings_of(LOGIN_ROLES=[odd_login], SIGNED_CONTEXT=True, SIGNED_TO_BACKEND=False):
         [found] = w030_tokens_on_show.check(databases=["owner"])
-        deployment.rows(f"ALTER ROLE {deployment.web} SET track_activities = off")
+        run_hint(deployment, found.hint)
         off = list(w030_tokens_on_show.check(databases=["owner"]))
-        deployment.rows(f"ALTER ROLE {deployment.web} RESET track_activities")
 
     assert bound == off == []
-    assert f"shows '{deployment.web}' what its sessions run" in found.msg
-    assert "track_activities = off" in found.hint
+    assert f"shows '{odd_login}' what its sessions run" in found.msg
 
 
 # Keys of several columns, of any type

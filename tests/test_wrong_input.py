@@ -140,7 +140,7 @@ def test_an_owner_without_createrole_is_told_all_the_sql_to_run(empty, without_c
     message = refused(empty)
 
     assert f"{empty.boss!r} lacks CREATEROLE" in message
-    assert f"ALTER ROLE {empty.boss} CREATEROLE" in message
+    assert f'ALTER ROLE "{empty.boss}" CREATEROLE;' in message
     for short in ("everyone", "anonymous", "superuser", "system", "manager", "clerk"):
         assert f'CREATE ROLE "{empty.role(short)}" NOLOGIN; COMMENT ON ROLE' in message
 
@@ -255,11 +255,11 @@ def sync_pg_roles_argument(alias):
 
 
 def test_a_login_that_does_not_exist(empty):
-    with configured(LOGIN_ROLES=["nobody_at_all"]):
+    with configured(LOGIN_ROLES=["nobody-at-all"]):
         message = refused(empty)
 
-    assert "The login role 'nobody_at_all' does not exist" in message
-    assert "CREATE ROLE nobody_at_all LOGIN NOINHERIT" in message
+    assert "The login role 'nobody-at-all' does not exist" in message
+    assert 'CREATE ROLE "nobody-at-all" LOGIN NOINHERIT' in message
 
 
 @pytest.mark.parametrize("attribute", ["SUPERUSER", "BYPASSRLS"])
@@ -268,7 +268,7 @@ def test_a_login_that_no_policy_binds(empty, attribute):
     message = refused(empty)
 
     assert f"The login role {empty.web!r} is a superuser or has BYPASSRLS" in message
-    assert f"ALTER ROLE {empty.web} NOSUPERUSER NOBYPASSRLS" in message
+    assert f'ALTER ROLE "{empty.web}" NOSUPERUSER NOBYPASSRLS;' in message
 
 
 @pytest.mark.parametrize("attribute", ["SUPERUSER", "BYPASSRLS"])
@@ -285,7 +285,7 @@ def test_a_login_that_is_a_member_of_the_owner(empty):
     message = refused(empty)
 
     assert f"{empty.web!r} is a member of the owner {empty.boss!r}" in message
-    assert f"REVOKE {empty.boss} FROM {empty.web}" in message
+    assert f'REVOKE "{empty.boss}" FROM "{empty.web}";' in message
 
 
 def test_a_login_that_is_a_member_of_the_owner_by_another_role(empty):
@@ -307,7 +307,7 @@ def test_a_login_that_inherits_before_postgresql_16(empty):
         message = refused(empty)
 
         assert f"{empty.web!r} would inherit every role that it may become" in message
-        assert f"ALTER ROLE {empty.web} NOINHERIT" in message
+        assert f'ALTER ROLE "{empty.web}" NOINHERIT;' in message
 
 
 def test_a_login_that_makes_roles_before_postgresql_16(empty):
@@ -320,7 +320,7 @@ def test_a_login_that_makes_roles_before_postgresql_16(empty):
         message = refused(empty)
 
         assert f"{empty.web!r} has CREATEROLE" in message
-        assert f"ALTER ROLE {empty.web} NOCREATEROLE" in message
+        assert f'ALTER ROLE "{empty.web}" NOCREATEROLE;' in message
 
 
 # Servers and engines

@@ -17,8 +17,9 @@ from rls_perms.framework import framework_tables
 from rls_perms.policies import RowSecurity
 from rls_perms.policies.columns import kept_columns
 from rls_perms.policies.compile import refuse_composite_key
-from rls_perms.policies.constraint import ON_CONCRETE, declaration
+from rls_perms.policies.constraint import ON_CONCRETE, declaration, in_meta
 from rls_perms.policies.declared import ObjectPermissions
+from rls_perms.policies.drafts import refuse_unwritable
 from rls_perms.policies.grant_tables import grant_sources, refuse_columns_without_values
 from rls_perms.policies.hidden import refuse_hidden
 
@@ -26,22 +27,18 @@ from rls_perms.policies.hidden import refuse_hidden
 def check(**options: Any) -> Iterator[Error]:
     """One declaration a model, of names that exist, on a table that is not the framework's."""
     for model in apps.get_models():
-        declared = [one for one in model._meta.constraints if isinstance(one, RowSecurity)]
-        if not declared and (found := declaration(model)) is not None:
-            declared = [found]  # by protect()
-        if not declared:
-            continue
-        problem = _problem(model, declared)
+        declared = declaration(model)
+        problem = None if declared is None else _problem(model, declared)
         if problem is not None:
             yield Error(problem[0], hint=problem[1], obj=model, id="rls_perms.E002")
 
 
-def _problem(model: Any, declared: list[RowSecurity]) -> tuple[str, str] | None:
+def _problem(model: Any, declared: RowSecurity) -> tuple[str, str] | None:
     label = model._meta.label
-    if len(declared) > 1:
-        names = ", ".join(one.name for one in declared)
+    names = [one.name for one in in_meta(model)]
+    if len(names) > 1:
         return (
-            f"{label} declares row security {len(declared)} times: {names}.",
+            f"{label} declares row security {len(names)} times: {', '.join(names)}.",
             "Write one RowSecurity with all policies.",
         )
     if model._meta.proxy:
@@ -56,23 +53,24 @@ def _problem(model: Any, declared: list[RowSecurity]) -> tuple[str, str] | None:
             "Leave RowSecurity out: session roles cannot reach such a table in any case.",
         )
     try:
-        if declared[0].arms.object_grants:
+        if declared.arms.object_grants:
             refuse_composite_key(model)
-        if declared[0].tenant is not None:
+        if declared.tenant is not None:
             tenant_model_key()
-            model._meta.get_field(declared[0].tenant.split("__")[0])
-            check_comparisons(Q(**{declared[0].tenant: CurrentTenant()}), model)
-        kept_columns(model, declared[0].columns)
-        for arm in (*declared[0].arms.permissive, *declared[0].arms.restrictive):
+            model._meta.get_field(declared.tenant.split("__")[0])
+            check_comparisons(Q(**{declared.tenant: CurrentTenant()}), model)
+        kept_columns(model, declared.columns)
+        for arm in (*declared.arms.permissive, *declared.arms.restrictive):
             for condition in (arm.using, arm.check):
                 if condition is not None:
                     check_comparisons(condition, model)
-        for _, read in declared[0].reach(model).reads():
+        for _, read in declared.reach(model).reads():
             refuse_hidden(model, read, apps.get_models())
-        if declared[0].arms.object_grants:
+        if declared.arms.object_grants:
             grant_sources(model, connections[get_settings().databases[0]])
-        if any(one.creator for one in declared[0].policies if isinstance(one, ObjectPermissions)):
+        if any(one.creator for one in declared.policies if isinstance(one, ObjectPermissions)):
             refuse_columns_without_values(model)
+        refuse_unwritable(model, declared)
     except (ConfigurationError, FieldDoesNotExist, FieldError) as error:
         return (
             f"The row security of {label} cannot be written as policies: {error}",

@@ -9,6 +9,7 @@ from django.db import connections
 from rls_perms import catalog
 from rls_perms.conf import REFUSED_PARAMETERS, get_settings
 from rls_perms.policies.constraint import is_ours
+from rls_perms.statements import advice
 
 
 def check(*, databases: Sequence[str] | None = None, **options: Any) -> Iterator[Error]:
@@ -25,12 +26,11 @@ def check(*, databases: Sequence[str] | None = None, **options: Any) -> Iterator
         for login, database, name, value in catalog.kept_parameters(connection, conf.login_roles):
             if name not in REFUSED_PARAMETERS and not name.startswith(f"{conf.guc_prefix}."):
                 continue
-            where = f" IN DATABASE {database}" if database else ""
+            reset = advice.reset_parameter(login, database, name)
             yield Error(
                 f"Every new connection of {login!r} begins with {name} = {value!r}: statements "
                 "without a context run as that.",
-                hint=f"Nothing of rls_perms sets it. Run: ALTER ROLE {login}{where} RESET {name}; "
-                "and find out who did.",
+                hint=f"Nothing of rls_perms sets it. Run: {reset}; and find out who did.",
                 id="rls_perms.E030",
             )
 

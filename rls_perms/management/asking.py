@@ -57,8 +57,14 @@ def is_asked(options: dict[str, Any]) -> bool:
 
 def asked_entering(options: dict[str, Any]) -> Entering:
     """The context that the options say. Raises CommandError for who or what is not there."""
+    tenant, _ = asked_tenant(options)
+    return entering(options, tenant)
+
+
+def asked_tenant(options: dict[str, Any]) -> tuple[Model, str] | tuple[None, None]:
+    """The tenant that the options say, with its name. Raises CommandError for one not there."""
     given = options.get("asking_tenant")
-    return entering(options, None if given is None else find_tenant(given))
+    return (None, None) if given is None else find_tenant(given)
 
 
 def entering(options: dict[str, Any], tenant: Model | None) -> Entering:
@@ -90,15 +96,19 @@ def find_user(name: str) -> Any:
         ) from error
 
 
-def find_tenant(given: str) -> Model:
-    """The tenant whose key is *given*, or to which ``field=value`` applies. Raises CommandError."""
+def find_tenant(given: str) -> tuple[Model, str]:
+    """
+    The tenant whose key is *given*, or to which ``field=value`` applies, with its name.
+
+    Raises CommandError.
+    """
     model: Any = tenant_model()
     field, is_named, value = given.partition("=")
     condition = {field: value} if is_named else {"pk": given}
     try:
         with reading_tenants():
-            found: Model = model._base_manager.get(**condition)
-            return found
+            found = model._base_manager.get(**condition)
+            return found, str(found)
     except (ObjectDoesNotExist, ValidationError, ValueError) as error:
         raise CommandError(
             f"There is no tenant {given!r} ({model._meta.label}). Give its key, or field=value."

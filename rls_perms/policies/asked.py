@@ -10,7 +10,7 @@ from django.core.signals import setting_changed
 from django.db.models import Field, Model
 
 from rls_perms.expressions import field_text, same_field, settings_in
-from rls_perms.policies.constraint import RowSecurity
+from rls_perms.policies.constraint import declaration
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +32,20 @@ def asked_by(models: Iterable[type[Model]]) -> dict[str, Asked]:
     """The values that declarations of *models* ask for, by name."""
     found: dict[str, list[tuple[Field[Any, Any], list[type[Model]]]]] = {}
     for model in models:
-        for one in model._meta.constraints:
-            if not isinstance(one, RowSecurity):
-                continue
-            # Of a policy of the project's own class, what it tells and what it keeps.
-            kept = [(getattr(p, "using", None), getattr(p, "check", None)) for p in one.policies]
-            for setting in settings_in((one, kept)):
-                fields = found.setdefault(setting.name, [])
-                for field, naming in fields:
-                    if same_field(field, setting.output_field):
-                        if model not in naming:
-                            naming.append(model)
-                        break
-                else:
-                    fields.append((setting.output_field, [model]))
+        one = None if model._meta.proxy else declaration(model)
+        if one is None:
+            continue
+        # Of a policy of the project's own class, what it tells and what it keeps.
+        kept = [(getattr(p, "using", None), getattr(p, "check", None)) for p in one.policies]
+        for setting in settings_in((one, kept)):
+            fields = found.setdefault(setting.name, [])
+            for field, naming in fields:
+                if same_field(field, setting.output_field):
+                    if model not in naming:
+                        naming.append(model)
+                    break
+            else:
+                fields.append((setting.output_field, [model]))
     return {
         name: Asked(name, tuple((field, tuple(naming)) for field, naming in fields))
         for name, fields in sorted(found.items())

@@ -286,10 +286,14 @@ def declaration(model: type[Model]) -> RowSecurity | None:
 
     A table that Django makes for a many-to-many field follows from those of its ends.
     """
-    for constraint in model._meta.constraints:
-        if isinstance(constraint, RowSecurity):
-            return constraint
+    for declared in in_meta(model):
+        return declared
     return protected(model) or _of_ends(model)
+
+
+def in_meta(model: type[Model]) -> list[RowSecurity]:
+    """What the Meta of *model* declares: one, unless it is a mistake; ``protect`` is not asked."""
+    return [one for one in model._meta.constraints if isinstance(one, RowSecurity)]
 
 
 def _of_ends(model: type[Model]) -> RowSecurity | None:

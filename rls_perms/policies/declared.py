@@ -12,7 +12,7 @@ from rls_perms.targets import ANONYMOUS, EVERYONE, SYSTEM, Group, Permission, Ro
 
 #: Names of the library's own policies.
 RESERVED_NAMES = frozenset(
-    {"floor", "superuser", "system", "permission", "object grants", "new row"}
+    {"floor", "superuser", "system", "permission", "object grants", "new row", "signed"}
 )
 
 #: What a creator may be granted on a row.

@@ -45,7 +45,10 @@ def bound_to(declaration: "RowSecurity", app_label: str, model_name: str) -> "Ro
 
 def check_protected() -> None:
     """Raise ConfigurationError for a model that is not there, or that declares for itself."""
-    for label, declaration in _declared.items():
+    # Imported here, since it imports this module.
+    from rls_perms.policies.constraint import in_meta
+
+    for label in _declared:
         try:
             model: Any = apps.get_model(label)
         except LookupError as error:
@@ -58,8 +61,8 @@ def check_protected() -> None:
                 f"protect({label!r}, ...) is for a model with a table that migrations make. "
                 "A proxy's rows are its parent's: protect that one."
             )
-        own = [one.name for one in model._meta.constraints if type(one) is type(declaration)]
-        if own:
+        for own in in_meta(model):
             raise ConfigurationError(
-                f"{model._meta.label} declares row security itself ({own[0]}). Leave protect() out."
+                f"{model._meta.label} declares row security itself ({own.name}). "
+                "Leave protect() out."
             )

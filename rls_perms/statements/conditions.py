@@ -1,6 +1,7 @@
 """The text of a condition, its values rendered by the driver, and the functions it calls."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
 from django.utils import timezone
-from psycopg import sql
+from psycopg import ProgrammingError, sql
 
 from rls_perms.conditions.parts import All, Condition, Keys, Leaf, Local, Probe, Some, row_alias
 from rls_perms.conditions.reads import queries, row_columns, walk
@@ -254,6 +255,22 @@ class Text:
                 "SELECT %s::pg_catalog.regtype::text", [str(found.db_type(self.connection))]
             )
             return str(cursor.fetchone()[0])
+
+
+class Draft(Text):
+    """As Text, without asking a database: it finds what cannot be written, and is thrown away."""
+
+    __slots__ = ()
+
+    def _composed(self, text: str, params: Any) -> str:
+        for value in params:
+            # What only a connection can adapt, as a geometry, is for migrate to refuse.
+            with suppress(ProgrammingError):
+                as_text(sql.Composed([sql.Literal(value)]))
+        return text
+
+    def _type(self, column: str) -> str:
+        return column
 
 
 def _reads_more(leaf: Local) -> bool:

@@ -32,6 +32,7 @@ from rls_perms.plan import (
 )
 from rls_perms.policies.constraint import role_names
 from rls_perms.state import State
+from rls_perms.statements import advice
 from rls_perms.statements.changes import MEMBERSHIP_OPTIONS, statement
 from rls_perms.statements.install import LOCK
 from rls_perms.statements.live import PATIENCE, SHORT_PATIENCE, lock_tables
@@ -294,8 +295,7 @@ def _still_needed(connection: "BaseDatabaseWrapper", changes: Plan) -> dict[Chan
     return {
         drops[name]: (
             f"The role {name!r} stands for nothing, but {', '.join(map(str, needed))} still needs "
-            f"it, so it stays. Run there: REASSIGN OWNED BY {name} TO CURRENT_USER; "
-            f"DROP OWNED BY {name}; then sync_pg_roles --prune again."
+            f"it, so it stays. Run there: {advice.give_up(name)}; then sync_pg_roles --prune again."
         )
         for name, needed in catalog.dependencies(connection, drops).items()
     }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from rls_perms import catalog
 from rls_perms.conf import get_settings
 from rls_perms.exceptions import PlanError, WrongCredentials
+from rls_perms.statements import advice
 from rls_perms.statements.changes import MEMBERSHIP_OPTIONS
 
 if TYPE_CHECKING:
@@ -25,29 +26,32 @@ def check_logins(connection: "BaseDatabaseWrapper") -> None:
         if login is None:
             raise PlanError(
                 f"The login role {name!r} does not exist. Create it "
-                f"(CREATE ROLE {name} LOGIN NOINHERIT PASSWORD '...'), or correct "
+                f"({advice.create_login(name)}), or correct "
                 "RLS_PERMS['LOGIN_ROLES'] or USER in DATABASES."
             )
         if login.superuser or login.bypasses:
             raise PlanError(
                 f"The login role {name!r} is a superuser or has BYPASSRLS, so no policy would bind "
-                f"it. Run: ALTER ROLE {name} NOSUPERUSER NOBYPASSRLS; or use another login."
+                f"it. Run: {advice.alter_role(name, 'NOSUPERUSER NOBYPASSRLS')}; or use another "
+                "login."
             )
         if login.may_become_owner:
             member = owner.installed_by or owner.name
             raise PlanError(
                 f"The login role {name!r} is a member of the owner {member!r}, so it could drop "
-                f"every policy. Run: REVOKE {member} FROM {name};"
+                f"every policy. Run: {advice.revoke_role(member, name)};"
             )
         if login.inherits and not has_options:
             raise PlanError(
                 f"The login role {name!r} would inherit every role that it may become: before "
-                f"PostgreSQL 16 that is its own attribute. Run: ALTER ROLE {name} NOINHERIT;"
+                "PostgreSQL 16 that is its own attribute. Run: "
+                f"{advice.alter_role(name, 'NOINHERIT')};"
             )
         if login.makes_roles and not has_options:
             raise PlanError(
                 f"The login role {name!r} has CREATEROLE, with which it could make itself a member "
-                f"of the owner before PostgreSQL 16. Run: ALTER ROLE {name} NOCREATEROLE;"
+                "of the owner before PostgreSQL 16. Run: "
+                f"{advice.alter_role(name, 'NOCREATEROLE')};"
             )
 
 
@@ -56,5 +60,5 @@ def lacks_createrole(name: str, statements: Iterable[str]) -> WrongCredentials:
     lines = "\n".join(f"  {statement};" for statement in statements)
     return WrongCredentials(
         f"{name!r} lacks CREATEROLE, so it cannot make or change the roles. Run: "
-        f"ALTER ROLE {name} CREATEROLE; or let a role that has it run:\n{lines}"
+        f"{advice.alter_role(name, 'CREATEROLE')}; or let a role that has it run:\n{lines}"
     )

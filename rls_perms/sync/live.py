@@ -15,6 +15,7 @@ from rls_perms.desired import Wanted, live_map
 from rls_perms.identifiers import digest
 from rls_perms.policies.compile import key_type, table_of
 from rls_perms.state import Definition
+from rls_perms.statements import advice
 from rls_perms.statements import live as text
 from rls_perms.statements.live import AuthTables, Live, LiveMap
 from rls_perms.statements.render import joined
@@ -75,8 +76,8 @@ def _obstacles(connection: "BaseDatabaseWrapper", auth: AuthTables, owner: str) 
     if not (known.makes_roles or known.superuser):
         yield (
             f"The owner {owner!r} lacks CREATEROLE, so changes of groups and of their permissions "
-            f"count with the next sync_pg_roles, not at once. Run: ALTER ROLE {owner} CREATEROLE; "
-            "or set RLS_PERMS['LIVE_SYNC'] to False."
+            "count with the next sync_pg_roles, not at once. Run: "
+            f"{advice.alter_role(owner, 'CREATEROLE')}; or set RLS_PERMS['LIVE_SYNC'] to False."
         )
     tables = auth.tables()
     if (tenants := _present_tenants(connection)) is not None:

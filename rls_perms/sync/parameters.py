@@ -9,6 +9,7 @@ from rls_perms import catalog
 from rls_perms.exceptions import PlanError
 from rls_perms.grants import RoleSetting
 from rls_perms.plan import Plan, SetParameter
+from rls_perms.statements import advice
 from rls_perms.statements.render import text as as_text
 from rls_perms.statements.session import set_parameters
 
@@ -30,7 +31,7 @@ def check_parameters(
     ):
         raise PlanError(
             f"RLS_PERMS['GROUP_ROLES'] sets {name!r}, which only a superuser may: every request of "
-            f"the group would fail. Run: GRANT SET ON PARAMETER {name} TO {login}; or remove it."
+            f"the group would fail. Run: {advice.grant_parameter(name, login)}; or remove it."
         )
 
 

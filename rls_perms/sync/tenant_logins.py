@@ -14,6 +14,7 @@ from rls_perms.conf import get_settings
 from rls_perms.exceptions import PlanError
 from rls_perms.identifiers import MAX_BYTES, fits, slug
 from rls_perms.plan import AddMembership
+from rls_perms.statements import advice
 from rls_perms.statements import tenant_logins as text
 from rls_perms.statements.changes import statement
 from rls_perms.statements.render import text as as_text
@@ -103,8 +104,7 @@ def drop_tenant_login(connection: "BaseDatabaseWrapper", login: str) -> None:
     if needed := catalog.dependencies(connection, [login]).get(login):
         raise PlanError(
             f"{', '.join(map(str, needed))} still needs the login {login!r}, so it stays. Run "
-            f"there: REASSIGN OWNED BY {login} TO CURRENT_USER; DROP OWNED BY {login}; then drop "
-            "it again."
+            f"there: {advice.give_up(login)}; then drop it again."
         )
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         for one in text.drop(login):

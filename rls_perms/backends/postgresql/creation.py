@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import psycopg
 from django.apps import apps
 from django.core.management import CommandError
 from django.db import Error, connections
@@ -20,6 +19,7 @@ from rls_perms.conf import get_settings
 from rls_perms.exceptions import WrongCredentials
 from rls_perms.keywords import RoleKind
 from rls_perms.roles import Mark, fixed_name, read_mark
+from rls_perms.statements import advice
 from rls_perms.statements import test_database as text
 from rls_perms.statements.render import text as as_text
 
@@ -190,11 +190,11 @@ class DatabaseCreation(DjangoCreation):
             cursor.execute(text.TESTER)
             tester, superuser, may_make_roles, may_make_databases = cursor.fetchone()
             if not (may_make_roles and may_make_databases):
-                quoted = psycopg.sql.Identifier(tester).as_string(None)
                 raise MayNotTest(
                     f"Tests make a database and roles of their own, and {tester!r} may not: it "
-                    f"needs CREATEDB and CREATEROLE. Run: ALTER ROLE {quoted} CREATEDB CREATEROLE; "
-                    "or name a login that has them in the alias of RLS_PERMS['OWNER_DATABASE']."
+                    "needs CREATEDB and CREATEROLE. Run: "
+                    f"{advice.alter_role(tester, 'CREATEDB CREATEROLE')}; or name a login that has "
+                    "them in the alias of RLS_PERMS['OWNER_DATABASE']."
                 )
             version = catalog.server_version(cursor.db)
             for kind, name in names.items():

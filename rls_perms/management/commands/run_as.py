@@ -18,7 +18,7 @@ from rls_perms.conf import get_settings
 from rls_perms.management import asking
 from rls_perms.session import Entering
 
-#: A context, and the key and name of the tenant that it is in.
+#: A context, and the key and name of the tenant that the options say.
 Run = tuple[Entering, str | None, str | None]
 
 
@@ -76,9 +76,11 @@ class Command(BaseCommand):
             ]
             self._report(self._run_each(runs, command, options["parallel"]), options["json"])
             return
-        one = asking.asked_entering(options)
+        tenant, name = asking.asked_tenant(options)
+        one = asking.entering(options, tenant)
         if options["json"]:
-            self._report(iter([_run((one, None, None), command)]), as_json=True)
+            key = None if tenant is None else str(tenant.pk)
+            self._report(iter([_run((one, key, name), command)]), as_json=True)
             return
         with one:
             # The stream itself: wrapped twice, a prompt would end its line.
