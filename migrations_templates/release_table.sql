@@ -8,6 +8,7 @@ DECLARE
     found text;
     detail json;
 BEGIN
+    PERFORM rls_perms.empty_grant_views('pg_class', one) FROM unnest(along || target) AS one;
     SELECT string_agg(format('"%s" on %s', polname, polrelid::regclass), ', ' ORDER BY polname),
            json_agg(json_build_array(nspname, relname, polname) ORDER BY polname)
       INTO found, detail

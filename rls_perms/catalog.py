@@ -370,11 +370,6 @@ def following(connection: "BaseDatabaseWrapper") -> Iterable[Definition]:
         yield Definition(f"triggers {name}", made_of)
 
 
-def grant_view_types(connection: "BaseDatabaseWrapper") -> dict[str, Any]:
-    """The views of guardian's grants, each with the type of its keys."""
-    return dict(_rows(connection, queries.GRANT_VIEW_TYPES))
-
-
 @dataclass(frozen=True, slots=True)
 class Login:
     """A login role, and what of it would undo row security."""

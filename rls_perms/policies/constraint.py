@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.db import DEFAULT_DB_ALIAS
-from django.db.backends.ddl_references import Reference
+from django.db.backends.ddl_references import Statement
 from django.db.models import BaseConstraint, Model
 from psycopg import sql
 
@@ -142,11 +142,13 @@ class RowSecurity(BaseConstraint):
     def remove_sql(  # type: ignore[override]
         self, model: type[Model], schema_editor: "BaseDatabaseSchemaEditor"
     ) -> Any:
-        """Drop the policies. Row security stays on, so that no row is shown to anybody."""
+        """Drop the policies. Row security stays on, so that no row is shown to others."""
         if not is_ours(schema_editor.connection):
             return None
         table = table_of(model)
-        return as_text(joined([text.clear_table(table, ()), forget(table)], "\n"))
+        return as_text(
+            joined([text.clear_table(table, ()), text.stop_forcing(table), forget(table)], "\n")
+        )
 
     def validate(
         self,
@@ -234,17 +236,19 @@ class RowSecurity(BaseConstraint):
         ]
 
 
-class _Later(Reference):
+class _Later(Statement):
     """
     The SQL of a declaration on a table that the same migration makes.
 
-    It is written when it is run, so that columns, keys and the table's final name count.
+    It is written when it is run: of columns, keys, names and declarations the last count. Where
+    the table is dropped again, Django drops this, too.
     """
 
     def __init__(
-        self, declaration: RowSecurity, model: type[Model], editor: "BaseDatabaseSchemaEditor"
+        self, declared: RowSecurity, model: type[Model], editor: "BaseDatabaseSchemaEditor"
     ) -> None:
-        self.declaration = declaration
+        super().__init__("")
+        self.declared = declared
         self.model = model
         self.editor = editor
         self.table = model._meta.db_table
@@ -257,8 +261,17 @@ class _Later(Reference):
             self.table = new_table
 
     def __str__(self) -> str:
-        self.model._meta.db_table = self.table
-        return self.declaration.definition(self.model, self.editor.connection).sql
+        for model in self.model._meta.apps.get_models(include_auto_created=True):
+            if model._meta.db_table == self.table and not model._meta.proxy:
+                declared = declaration(model)
+                break
+        else:
+            # SeparateDatabaseAndState has a state of its own, which knows no later name.
+            model, declared = self.model, self.declared
+            model._meta.db_table = self.table
+        if declared is None:
+            return "-- Its declaration was removed again."
+        return declared.definition(model, self.editor.connection).sql
 
 
 def role_names(installed: catalog.Installation) -> RoleNames:

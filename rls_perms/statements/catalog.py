@@ -436,15 +436,6 @@ CURRENT_SCHEMA = """
 SELECT coalesce(pg_catalog.current_schema()::text, 'public')
 """
 
-# The type of the key in each view of grants.
-GRANT_VIEW_TYPES = """
-SELECT relation.relname::text, pg_catalog.format_type(attribute.atttypid, NULL)
-  FROM pg_catalog.pg_class AS relation
-  JOIN pg_catalog.pg_attribute AS attribute
-    ON attribute.attrelid = relation.oid AND attribute.attname = 'object_id'
- WHERE relation.relnamespace = 'rls_perms'::pg_catalog.regnamespace AND relation.relkind = 'v'
-"""
-
 # About how many rows a table has, and the leading columns of each index that answers "=".
 INDEXES = """
 SELECT relation.reltuples,

@@ -138,6 +138,7 @@ def functions(wanted: Installed) -> list[sql.Composed]:
         template("create_laid_aside_reader"),
         template("create_tenant_login"),
         template("policies_using"),
+        template("empty_grant_views"),
         template("lay_aside"),
         template("lay_policies_aside"),
         template("put_policies_back"),

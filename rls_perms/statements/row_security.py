@@ -132,6 +132,11 @@ def enable_row_security(table: Table) -> sql.Composed:
     return template("enable_row_security", table=table.identifier())
 
 
+def stop_forcing(table: Table) -> sql.Composed:
+    """Let the owner see the rows of *table*, which has no policy any more."""
+    return template("stop_forcing", table=table.identifier())
+
+
 @dataclass(frozen=True, slots=True)
 class KeyColumn:
     """A column of the primary key, and the setting that holds it of a row being inserted."""

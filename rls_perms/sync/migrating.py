@@ -13,8 +13,6 @@ from django.db import connections
 from rls_perms import catalog
 from rls_perms.exceptions import RlsPermsError
 from rls_perms.policies.constraint import is_ours
-from rls_perms.statements import grant_views
-from rls_perms.statements.render import text as as_text
 from rls_perms.sync.apply import sync
 from rls_perms.sync.following import follow
 from rls_perms.sync.install import install
@@ -24,8 +22,8 @@ class RlsPermsWarning(UserWarning):
     """Something that works, but that a person should look at."""
 
 
-def before_migrate(*, app_config: AppConfig, using: str, plan: Any, **options: Any) -> None:
-    """Install the schema and its functions, and let guardian's tables be altered."""
+def before_migrate(*, app_config: AppConfig, using: str, **options: Any) -> None:
+    """Install the schema and its functions."""
     connection = connections[using]
     if app_config.label != _first() or not _concerns(connection):
         return
@@ -34,8 +32,6 @@ def before_migrate(*, app_config: AppConfig, using: str, plan: Any, **options: A
         return
     with _said_plainly():
         install(connection)
-    if plan:
-        _empty_grant_views(connection)
 
 
 def after_migrate(*, app_config: AppConfig, using: str, **options: Any) -> None:
@@ -79,19 +75,6 @@ def _said_plainly() -> Iterator[None]:
 
 def _concerns(connection: Any) -> bool:
     return connection.vendor == "postgresql" and is_ours(connection)
-
-
-def _empty_grant_views(connection: Any) -> None:
-    """
-    Cut the views loose from guardian's tables, which could not be altered under them.
-
-    Until sync fills them again there are no object grants: no row too many.
-    """
-    filled = {one.name for one in catalog.definitions(connection) if one.digest}
-    with connection.cursor() as cursor:
-        for view, key_type in catalog.grant_view_types(connection).items():
-            if f"view {view}" in filled:
-                cursor.execute(as_text(grant_views.empty_view(view, key_type)))
 
 
 def _apps() -> list[str]:
