@@ -185,14 +185,20 @@ def test_a_cursor_of_another_user_is_never_read_through_a_pooler(cursors, askers
     anns.close()
 
 
-def test_a_role_that_others_left_in_a_session_ends_a_context_loudly(cursors, askers, holder):
+def test_a_role_that_others_left_in_a_session_ends_a_context_loudly(
+    cursors, askers, holder, caplog
+):
     """What raw SQL sets for the session is the pooler's to forget: server_reset_query_always."""
     role = people.role("system")
     holder.connection.autocommit = True
     holder.connection.execute(f"SET ROLE {role}")
 
-    with as_user(askers[0]), pytest.raises(ContextRefused, match=r"pooler.*function session_role"):
+    refused = pytest.raises(ContextRefused, match=r"pooler.*function session_role")
+    with caplog.at_level("INFO", "rls_perms.audit"), as_user(askers[0]), refused:
         titles("bounced")
+
+    [told] = caplog.records
+    assert (told.event, told.cause, told.database) == ("denied", "context", "bounced")
 
 
 def test_a_role_that_others_left_in_a_session_holds_without_a_context(cursors, askers, holder):
