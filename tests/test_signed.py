@@ -7,6 +7,7 @@ import re
 import time
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection, connections, transaction
@@ -353,6 +354,22 @@ def test_through_pgbouncer_contexts_are_signed_for_no_backend(deployment, ann, m
     assert to_another.value.sqlstate == "RP026"
     assert seen == [["one"], ["two"], ["one"]] * 3
     assert forged.value.sqlstate == "RP022"
+
+
+@pytest.mark.slow
+def test_a_role_that_somebody_left_in_a_session_of_a_pooler_is_named(deployment, ann, monkeypatch):
+    with pooled(deployment, monkeypatch):
+        own = connections["default"].settings_dict
+        with psycopg.connect(
+            host=own["HOST"],
+            port=own["PORT"],
+            dbname=own["NAME"],
+            user=deployment.web,
+            autocommit=True,
+        ) as other:
+            other.execute(f"SET ROLE {deployment.role('system')}")
+        with pytest.raises(ContextRefused, match=r"pooler.*permission denied for function enter"):
+            titles(ann)
 
 
 @pytest.mark.slow
