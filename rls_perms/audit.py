@@ -52,8 +52,10 @@ class Cause(Enum):
     COLUMN = "column"
     #: The login may not become the role.
     ROLE = "role"
-    #: A tenant to which the user does not belong.
+    #: A tenant to which the user does not belong, or a row of another tenant than the context's.
     TENANT = "tenant"
+    #: STRICT_MODE and a statement without a context, or one that the database does not take.
+    CONTEXT = "context"
     #: SQLSTATE 42501 for another reason, such as a function of the project's own.
     OTHER = "other"
 
@@ -97,8 +99,9 @@ class Event:
                 name = "superuser" if self.tenant is not None else "system"
                 return f"{name} role entered: {who}{self.reason}"
             case Kind.DENIED:
-                what = " ".join(filter(None, (self.action, self.model))) or "a statement"
-                return f"denied: {self._who()}: {what} ({self.cause})"
+                what = " ".join(filter(None, (self.action, self.model)))
+                asked = "a request" if self.database is None else "a statement"
+                return f"denied: {self._who()}: {what or asked} ({self.cause})"
 
     def _who(self, *, role: bool = True) -> str:
         if self.asker is None:
@@ -109,7 +112,7 @@ class Event:
             Asker.ROLE.value: "no user",
             Asker.SYSTEM.value: "the system",
         }[self.asker]
-        tenant = "" if self.tenant is None else f" in tenant {self.tenant}"
+        tenant = "" if self.tenant is None else f" in tenant {_on_one_line(self.tenant)}"
         return f"{named}{tenant}{f' (role {self.role})' if role and self.role else ''}"
 
 
@@ -165,6 +168,11 @@ def tell(events: Iterable[Event], *, robust: bool = False) -> None:
         logger.log(event.kind.level, "%s", event, extra=event.fields())
         send = audited.send_robust if robust else audited.send
         send(sender=event.kind, event=event)
+
+
+def _on_one_line(text: str) -> str:
+    """*text*, which a request may have brought: it must not write lines of its own in the log."""
+    return text if text.isprintable() else ascii(text)
 
 
 def _of(context: Context | None) -> dict[str, Any]:

@@ -69,6 +69,11 @@ class Asking:
         return self.words
 
 
+def asking_on(connection: Any) -> Asking:
+    """Who asks on *connection*; one of another engine knows no roles."""
+    return getattr(connection, "asking", Asking("this login"))
+
+
 def denied(
     error: "Error",
     asking: Asking,

@@ -11,7 +11,7 @@ from django.db.models.query_utils import DeferredAttribute
 
 from rls_perms.audit import Cause
 from rls_perms.context import ClosedColumns
-from rls_perms.denial import Asking, tell
+from rls_perms.denial import Asking, asking_on, tell
 from rls_perms.exceptions import PermissionDenied
 from rls_perms.policies.constraint import declaration
 from rls_perms.statements.columns import BYTES, SAME
@@ -130,8 +130,7 @@ def _refuse_changes(row: Any, alias: str, closed: Sequence[tuple[Any, Any]]) -> 
 
 
 def _tell(field: Any, action: str, alias: str) -> None:
-    asking = getattr(connections[alias], "asking", Asking("this login"))
-    tell(Cause.COLUMN, asking, model=field.model, action=action)
+    tell(Cause.COLUMN, _asking(alias), model=field.model, action=action)
 
 
 def _may_not_change(field: Any, alias: str, why: str) -> PermissionDenied:
@@ -185,8 +184,8 @@ def _closed(alias: str) -> ClosedColumns:
     return ClosedColumns() if ask is None else ask()
 
 
-def _asking(alias: str) -> str:
-    return str(getattr(connections[alias], "asking", "this login"))
+def _asking(alias: str) -> Asking:
+    return asking_on(connections[alias])
 
 
 def _key(field: Any) -> tuple[str, str]:

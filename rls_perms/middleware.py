@@ -11,12 +11,12 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
 
-from rls_perms import audit
 from rls_perms.conf import get_settings
 from rls_perms.context import Asker, Context, Entered, Source, current
 from rls_perms.exceptions import ConfigurationError, PermissionDenied
 from rls_perms.given import context_settings
 from rls_perms.memberships import belongs_to, default_tenant
+from rls_perms.resolvers import tell_refused
 from rls_perms.session import tenant_key, user_key
 
 
@@ -140,8 +140,7 @@ def _answer(path: str, answer: Any) -> Any:
 def _refuse_foreign_tenant(user: Any, tenant: str | None) -> None:
     """A resolver must not put a user into a tenant to which they do not belong."""
     if not belongs_to(user, tenant):
-        asked = Context(asker=Asker.USER, user=user_key(user), tenant=tenant)
-        audit.denied(audit.Cause.TENANT, asked)
+        tell_refused(user, tenant)
         raise PermissionDenied(
             f"RLS_PERMS['TENANT_RESOLVER'] answered tenant {tenant!r}, to which user "
             f"{user.pk!r} does not belong. The request was refused before any query."

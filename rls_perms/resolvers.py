@@ -9,11 +9,13 @@ from django.conf import settings
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.http import Http404, HttpRequest
 
+from rls_perms import audit
 from rls_perms.conf import get_settings
+from rls_perms.context import Asker, Context
 from rls_perms.exceptions import ConfigurationError, PermissionDenied
 from rls_perms.memberships import belongs_to, default_tenant
 from rls_perms.policies.constraint import declaration
-from rls_perms.session import as_system, tenant_key
+from rls_perms.session import as_system, tenant_key, user_key
 
 #: Where a session keeps the tenant that its user chose, and for whom.
 SESSION_KEY = "rls_perms_tenant"
@@ -68,9 +70,12 @@ class FromSubdomain:
 
     def __call__(self, request: HttpRequest) -> Any:
         label = self._label(request.get_host())
-        return (
-            None if label is None else _found(self.field, label, Http404(f"No tenant {label!r}."))
-        )
+        if label is None:
+            return None
+        found = _found(self.field, label)
+        if found is None:
+            raise Http404(f"No tenant {label!r}.")
+        return found
 
     def _label(self, host: str) -> str | None:
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
@@ -113,11 +118,14 @@ class FromHeader:
         value = request.headers.get(self.name)
         if value is None:
             return default_tenant(_user(request))
-        denied = PermissionDenied(
-            f"The header {self.name!r} of the request names tenant {value!r}, which is none that "
-            "its user may work in. The request was refused before any query."
-        )
-        return _found(self.field, value, denied)
+        found = _found(self.field, value)
+        if found is None:
+            tell_refused(_user(request), value)
+            raise PermissionDenied(
+                f"The header {self.name!r} of the request names tenant {value!r}, which is none "
+                "that its user may work in. The request was refused before any query."
+            )
+        return found
 
 
 #: For ``RLS_PERMS["TENANT_RESOLVER"]``, with the defaults of each.
@@ -144,6 +152,7 @@ def choose_tenant(request: HttpRequest, tenant: Any) -> None:
         return
     key = tenant_key(tenant)
     if getattr(user, "is_anonymous", False) or not belongs_to(user, key) or not _exists(key):
+        tell_refused(user, key)
         raise PermissionDenied(
             f"Tenant {key!r} cannot be chosen by {user!s}: they do not belong to it.",
             action="view",
@@ -159,6 +168,13 @@ def chosen_tenant(request: HttpRequest) -> str | None:
         return None
     tenant = chosen.get("tenant")
     return str(tenant) if tenant is not None and belongs_to(user, tenant) else None
+
+
+def tell_refused(user: Any, tenant: str | None) -> None:
+    """Tell the audit log that *user* may not work in *tenant*, a key as it was asked for."""
+    key = user_key(user)
+    asker = Asker.ANONYMOUS if key is None else Asker.USER
+    audit.denied(audit.Cause.TENANT, Context(asker=asker, user=key, tenant=tenant))
 
 
 # Finding a tenant
@@ -187,7 +203,8 @@ def reading_tenants() -> AbstractContextManager[Any]:
     return as_system(reason="finding the tenant of a request")
 
 
-def _found(field: str, value: str, missing: Exception) -> Any:
+def _found(field: str, value: str) -> Any:
+    """The key of the tenant that has *value*; None if there is none."""
     model = tenant_model()
     if field != "pk":
         try:
@@ -204,12 +221,9 @@ def _found(field: str, value: str, missing: Exception) -> Any:
             )
     with reading_tenants():
         try:
-            key = model._base_manager.filter(**{field: value}).values_list("pk", flat=True).first()
+            return model._base_manager.filter(**{field: value}).values_list("pk", flat=True).first()
         except (ValueError, ValidationError):
-            key = None
-    if key is None:
-        raise missing
-    return key
+            return None
 
 
 def _exists(key: str | None) -> bool:

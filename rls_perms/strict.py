@@ -9,6 +9,7 @@ from django.core.signals import setting_changed
 from django.db.models import Model
 from psycopg import sql
 
+from rls_perms import audit
 from rls_perms.conf import get_settings
 from rls_perms.exceptions import NoContext
 from rls_perms.identifiers import kept
@@ -95,8 +96,9 @@ def text_of(query: Any) -> str:
     return query.decode(errors="replace") if isinstance(query, bytes) else str(query)
 
 
-def without_context(model: type[Model]) -> NoContext:
-    """The error for a statement on *model* that says nowhere as whom it runs."""
+def without_context(model: type[Model], database: str, action: str | None) -> NoContext:
+    """The error for a statement on *model* that says nowhere as whom it runs; it is audited."""
+    audit.denied(audit.Cause.CONTEXT, None, database=database, model=model, action=action)
     label = model._meta.label
     return NoContext(
         f"A statement on {label} has no context, and RLS_PERMS['STRICT_MODE'] is on: it was not "

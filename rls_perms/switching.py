@@ -13,7 +13,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from rls_perms.memberships import tenants_of
-from rls_perms.resolvers import choose_tenant, chosen_tenant, reading_tenants, tenant_model
+from rls_perms.resolvers import (
+    choose_tenant,
+    chosen_tenant,
+    reading_tenants,
+    tell_refused,
+    tenant_model,
+)
 
 __all__ = ["TenantForm", "switch_tenant", "tenant_choices"]
 
@@ -68,6 +74,7 @@ def switch_tenant(request: HttpRequest) -> HttpResponseBase:
     """
     form = TenantForm(request, request.POST)
     if not form.is_valid():
+        tell_refused(request.user, request.POST.get("tenant"))
         raise PermissionDenied("That tenant cannot be chosen: it is none of the user's.")
     form.save()
     return HttpResponseRedirect(form.target)

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 
+from rls_perms import audit
 from rls_perms.context import current_context
 from rls_perms.denial import KEYS, NAMED
 from rls_perms.exceptions import PermissionDenied
@@ -68,6 +69,7 @@ def _of_another(
     model: type[Model], action: str, tenant: str, keys: Collection[Any]
 ) -> PermissionDenied:
     context = current_context()
+    audit.denied(audit.Cause.TENANT, context, model=model, action=action)
     named = ", ".join(str(key) for key in list(keys)[:NAMED])
     rows = f"{model._meta.label} {named}".strip()
     return PermissionDenied(

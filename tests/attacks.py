@@ -163,7 +163,7 @@ INJECTED = {
     "`SET ROLE` to a role that sees more": f"SET ROLE <prefix>_manager; {ALL}",
     "`SET ROLE` to the system role": f"SET ROLE <prefix>_system; {ALL}",
     "`SET SESSION AUTHORIZATION`": f"SET SESSION AUTHORIZATION <prefix>_system; {ALL}",
-    "`set_config('role', ..)`, and a query in a text (`ts_stat`, `query_to_xml`) of the same": (
+    "`set_config('role', ..)`, and a query in a text (`ts_stat`) of the same": (
         f"SELECT replace(word, 'secret', '{SECRET}')"
         " FROM (SELECT set_config('role', '<prefix>_manager', true) OFFSET 0) AS become (role)"
         " CROSS JOIN LATERAL ts_stat('SELECT to_tsvector(''simple'', title) FROM office_document'"
@@ -328,6 +328,21 @@ def a_proof_of_another_backend(scene):
         return scene.inject(f"SET LOCAL rls_perms.proof = '{proof}'; SET ROLE {role}; {ALL}")
 
 
+def a_query_in_xml(scene):
+    """
+    ``query_to_xml`` of another role's rows, in the statement that takes on the role.
+
+    A server without libxml reads the rows, and then says that it cannot write them (0A000): as
+    much as that there are some. Of none it writes an empty document, as of Mallory's own.
+    """
+    reads = "query_to_xml('SELECT title FROM office_document' || left({}, 0), true, true, '')"
+    own = scene.inject(f"SELECT {reads.format('current_user')}")
+    become = "(SELECT set_config('role', '<prefix>_manager', true) OFFSET 0) AS become (role)"
+    found = scene.inject(f"SELECT {reads.format('become.role')} FROM {become}")
+    assert own == NOTHING
+    return THROUGH if found == "stopped: 0A000" else found
+
+
 def a_role_that_persists(scene):
     """The login may give itself a role for its connections to come."""
     web, system = scene.deployment.web, scene.deployment.role("system")
@@ -374,6 +389,7 @@ BY_HAND = {
         a_savepoint_of_another_context
     ),
     "an open cursor of another context in this transaction": a_cursor_of_another_context,
+    "`set_config('role', ..)`, and `query_to_xml` of the same": a_query_in_xml,
     "`ALTER ROLE` login `SET role`, for connections to come": a_role_that_persists,
 }
 BY_HAND_AT_SIGNATURES = {

@@ -55,8 +55,9 @@ def test_memberships_and_isolation_where_each_tenant_has_a_role(run):
     assert " passed" in report
 
 
-def test_isolation_where_contexts_are_signed(run):
-    report = run("tests_isolation.py", AGENCY_TENANT_ROLES="1", AGENCY_SIGNED="1")
+def test_isolation_and_roles_of_tenants_where_contexts_are_signed(run):
+    files = "tests_isolation.py", "tests_tenant_roles.py"
+    report = run(*files, AGENCY_TENANT_ROLES="1", AGENCY_SIGNED="1")
 
     assert " passed" in report
 

@@ -6,9 +6,10 @@ import logging
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, connection, transaction
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 
 from rls_perms import (
+    NoContext,
     PermissionDenied,
     as_context,
     as_role,
@@ -19,9 +20,14 @@ from rls_perms import (
     loud_denials,
 )
 from rls_perms.audit import Kind, audited
+from rls_perms.exceptions import ContextRefused
+from rls_perms.resolvers import choose_tenant
+from rls_perms.testing import without_owner
 from tests import people
-from tests.office.models import Document
+from tests.office.models import Document, Room
 from tests.settings import PROJECT, RLS_PERMS
+from tests.signed import SIGNED
+from tests.studio.models import Campaign
 
 LOG = "rls_perms.audit"
 CLERK = f"{PROJECT}_clerk"
@@ -66,6 +72,10 @@ def fields(record):
 
 def told(log, kind):
     return [fields(one) for one in log.records if one.name == LOG and one.event == kind]
+
+
+def lines(log):
+    return [one.getMessage() for one in log.records if one.name == LOG]
 
 
 @contextlib.contextmanager
@@ -316,22 +326,146 @@ def test_without_a_context_a_denial_names_nobody(office, log):
     )
 
 
-def test_a_foreign_tenant_is_told(office, log):
-    settings = {**RLS_PERMS, "TENANT_RESOLVER": "tests.test_audit.foreign"}
-    client = Client()
-    client.force_login(office.ann)
+def resolving_by(path):
+    return override_settings(RLS_PERMS={**RLS_PERMS, "TENANT_RESOLVER": path})
 
-    with override_settings(RLS_PERMS=settings):
-        response = client.get("/documents/")
+
+def browser(user):
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def refused(office, tenant):
+    """The event of a tenant in which ann may not work."""
+    asked = {"asker": "user", "user": str(office.ann.pk), "tenant": tenant}
+    return {"event": "denied", **asked, "cause": "tenant"}
+
+
+@resolving_by("tests.test_audit.foreign")
+def test_a_foreign_tenant_is_told(office, log):
+    response = browser(office.ann).get("/documents/")
 
     assert response.status_code == 403
-    assert [(one["cause"], one["user"], one["tenant"]) for one in told(log, "denied")] == [
-        ("tenant", str(office.ann.pk), "987654")
-    ]
+    assert told(log, "denied") == [refused(office, "987654")]
 
 
 def foreign(request):
     return "987654"
+
+
+@resolving_by("rls_perms.resolvers.from_header")
+@pytest.mark.parametrize("named", ["bolt", "987654", "no key"])
+def test_a_header_with_a_tenant_of_others_is_told_whether_there_is_one_or_not(office, log, named):
+    key = str(office.bolt.pk) if named == "bolt" else named
+
+    response = browser(office.ann).get("/documents/", headers={"X-Tenant": key})
+
+    assert response.status_code == 403
+    assert told(log, "denied") == [refused(office, key)]
+    assert lines(log) == [f"denied: user {office.ann.pk} in tenant {key}: a request (tenant)"]
+
+
+@resolving_by("rls_perms.resolvers.from_header")
+def test_a_tenant_that_a_visitor_names_is_told(office, log):
+    Client().get("/documents/", headers={"X-Tenant": "987654"})
+
+    assert [(one["asker"], one["tenant"]) for one in told(log, "denied")] == [
+        ("anonymous", "987654")
+    ]
+
+
+@resolving_by("tests.test_audit.asked_for")
+def test_a_request_writes_no_line_of_its_own_into_the_log(office, log):
+    browser(office.ann).get("/documents/", {"tenant": "7\ndenied: nobody"})
+
+    assert told(log, "denied") == [refused(office, "7\ndenied: nobody")]
+    assert [one for one in lines(log) if "\n" in one] == []
+
+
+def asked_for(request):
+    return request.GET["tenant"]
+
+
+def test_a_choice_of_a_tenant_of_others_is_told(office, log):
+    request = RequestFactory().get("/")
+    request.user, request.session = office.ann, {}
+    for tenant in (office.bolt, 987654):
+        with pytest.raises(PermissionDenied):
+            choose_tenant(request, tenant)
+
+    assert told(log, "denied") == [
+        refused(office, str(office.bolt.pk)),
+        refused(office, "987654"),
+    ]
+
+
+@override_settings(ROOT_URLCONF="tests.studio.urls")
+@resolving_by("rls_perms.resolvers.from_session")
+def test_a_switch_to_a_tenant_of_others_is_told(office, log):
+    response = browser(office.ann).post("/switch/", {"tenant": office.bolt.pk})
+
+    assert response.status_code == 403
+    assert told(log, "denied") == [refused(office, str(office.bolt.pk))]
+
+
+@pytest.mark.parametrize(("change", "action"), [
+    (lambda one: Campaign.objects.bulk_create([one]), "add"),
+    (lambda one: Campaign.objects.bulk_update([one], ["name"]), "change"),
+    (lambda one: Campaign.objects.update(tenant=one.tenant), "change"),
+], ids=["bulk_create", "bulk_update", "update"])  # fmt: skip
+def test_a_row_of_another_tenant_is_told_though_no_statement_is_sent(office, log, change, action):
+    row = Campaign(pk=5, tenant=office.bolt, name=SECRETS[0])
+    with as_user(office.ann):
+        denied(lambda: change(row))
+
+    assert told(log, "denied") == [
+        {
+            **refused(office, str(office.acme.pk)),
+            "model": "studio.Campaign",
+            "action": action,
+        }
+    ]
+    assert [one for one in lines(log) if SECRETS[0] in one] == []
+
+
+@pytest.fixture
+def strict(office):
+    with override_settings(RLS_PERMS={**RLS_PERMS, "STRICT_MODE": True}), without_owner():
+        yield
+
+
+@pytest.mark.parametrize(("ask", "what"), [
+    (lambda: list(Document.objects.all()), {"action": "view"}),
+    (lambda: Document.objects.update(title="x"), {"action": "change"}),
+    (lambda: Document.objects.create(title="x", tenant_id=1), {"action": "add"}),
+    (lambda: list(Room.objects.filter(pk__in=Document.objects.values("pk"))), {"action": "view"}),
+    (lambda: raw("DELETE FROM office_document"), {}),
+], ids=["select", "update", "insert", "subquery", "raw"])  # fmt: skip
+def test_a_statement_that_strict_mode_refuses_is_told(strict, log, ask, what):
+    with pytest.raises(NoContext):
+        ask()
+
+    assert told(log, "denied") == [
+        {
+            "event": "denied",
+            "database": "default",
+            "cause": "context",
+            "model": "office.Document",
+            **what,
+        }
+    ]
+
+
+def test_a_context_that_the_database_does_not_take_is_told(office, log):
+    function = "rls_perms.enter(text)" if SIGNED else "rls_perms.session_role(text, text)"
+    with people.owner_cursor() as cursor:
+        cursor.execute(f"REVOKE EXECUTE ON FUNCTION {function} FROM {PROJECT}_web")
+    with as_user(office.ann), pytest.raises(ContextRefused), transaction.atomic():
+        Document.objects.count()
+
+    event = {**refused(office, str(office.acme.pk)), "cause": "context"}
+    assert told(log, "denied") == [{**event, "database": "default", "sqlstate": "42501"}]
 
 
 def test_a_denial_is_raised_though_a_receiver_fails(office, caplog):

@@ -10,6 +10,9 @@ from celery import Celery, chain, chord, group
 from celery.contrib.testing.worker import start_worker
 from django.core.signing import Signer
 from django.db import connection, connections, transaction
+from django.http import JsonResponse
+from django.test import Client, override_settings
+from django.urls import path
 
 from rls_perms import (
     InvalidContext,
@@ -178,6 +181,34 @@ def test_a_task_runs_as_the_user_who_sent_it(office):
         office.ann.pk,
         office.acme.pk,
     ]
+
+
+def sending(request):
+    return JsonResponse({"sent": [titles.delay().id, who.delay().id]})
+
+
+urlpatterns = [path("sending/", sending)]
+
+
+@override_settings(ROOT_URLCONF=__name__)
+def test_a_task_runs_as_the_user_of_the_request_that_sent_it(office):
+    client = Client()
+    client.force_login(office.ann)
+
+    (anns, her), (visitors, nobody) = (
+        [got(app.AsyncResult(one)) for one in asking.get("/sending/").json()["sent"]]
+        for asking in (client, Client())
+    )
+
+    assert anns == ACMES
+    assert her == [
+        f"user {office.ann.pk} in tenant {office.acme.pk}",
+        f"{PROJECT}_clerk",
+        office.ann.pk,
+        office.acme.pk,
+    ]
+    assert visitors == [[], []]
+    assert nobody[:2] == ["nobody", f"{PROJECT}_anonymous"]
 
 
 def test_a_task_runs_in_the_tenant_and_as_the_role_of_its_context(office):

@@ -23,6 +23,7 @@ from rls_perms.exceptions import PermissionDenied, UnknownRole
 from tests import bouncer, databases, deployments, people, standby
 from tests.deployments import PASSWORD, Deployment, sync_pg_roles
 from tests.office.models import Document, Room, Tenant, User
+from tests.signed import unsigned_only
 from tests.wire import round_trips
 
 pytestmark = pytest.mark.slow
@@ -242,6 +243,7 @@ def test_a_standby_without_a_primary_that_is_known_is_an_error(firm, newcomer):
         seen("replica")
 
 
+@unsigned_only  # signed, it has to be called what PostgreSQL calls it: tests/test_signed.py
 def test_the_primary_of_a_standby_is_the_one_that_it_mirrors(firm, newcomer, monkeypatch):
     bouncer.need()
     replica = connections["replica"].settings_dict

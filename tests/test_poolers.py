@@ -23,12 +23,19 @@ from tests import bouncer, people
 from tests.deployments import sync_pg_roles
 from tests.office.models import Ticket
 from tests.settings import PROJECT, RLS_PERMS
+from tests.signed import SIGNED
 from tests.wire import round_trips
 
 pytestmark = pytest.mark.slow
 
 LOGIN = f"{PROJECT}_web"
-POOLED = {**RLS_PERMS, "DATABASES": [*RLS_PERMS["DATABASES"], "bounced", "another"]}
+#: What the login alone may call.
+ENTERING = "enter" if SIGNED else "session_role"
+POOLED = {
+    **RLS_PERMS,
+    "DATABASES": [*RLS_PERMS["DATABASES"], "bounced", "another"],
+    "SIGNED_TO_BACKEND": False,
+}
 
 
 @contextmanager
@@ -185,22 +192,32 @@ def test_a_cursor_of_another_user_is_never_read_through_a_pooler(cursors, askers
     anns.close()
 
 
-def test_a_role_that_others_left_in_a_session_ends_a_context_loudly(cursors, askers, holder):
+def test_a_role_that_others_left_in_a_session_ends_a_context_loudly(
+    cursors, askers, holder, caplog
+):
     """What raw SQL sets for the session is the pooler's to forget: server_reset_query_always."""
     role = people.role("system")
     holder.connection.autocommit = True
     holder.connection.execute(f"SET ROLE {role}")
 
-    with as_user(askers[0]), pytest.raises(ContextRefused, match=r"pooler.*function session_role"):
+    refused = pytest.raises(ContextRefused, match=rf"pooler.*function {ENTERING}")
+    with caplog.at_level("INFO", "rls_perms.audit"), as_user(askers[0]), refused:
         titles("bounced")
+
+    [told] = caplog.records
+    assert (told.event, told.cause, told.database) == ("denied", "context", "bounced")
 
 
 def test_a_role_that_others_left_in_a_session_holds_without_a_context(cursors, askers, holder):
-    """Said in docs/servers.md, with what closes it, which the next test has."""
+    """Said in docs/servers.md, with what closes it: signed contexts, or what the next test has."""
     holder.connection.autocommit = True
     holder.connection.execute(f"SET ROLE {people.role('system')}")
 
-    assert len(titles("bounced")) == 4
+    if SIGNED:
+        with pytest.raises(ContextRefused, match="nothing proves the context of the role"):
+            titles("bounced")
+    else:
+        assert len(titles("bounced")) == 4
 
 
 def test_a_pooler_that_resets_after_each_transaction_keeps_no_role(db, askers):

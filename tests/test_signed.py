@@ -5,8 +5,9 @@ import hmac
 import json
 import re
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection, connections, transaction
@@ -16,8 +17,8 @@ from rls_perms import as_role, as_system, as_user, signing
 from rls_perms.checks import e030_login_with_a_role, w030_tokens_on_show
 from rls_perms.conf import get_settings, parse
 from rls_perms.context import Asker, Context
-from rls_perms.exceptions import ConfigurationError, ContextRefused
-from tests import deployments, people
+from rls_perms.exceptions import ConfigurationError, ContextRefused, PermissionDenied
+from tests import bouncer, deployments, people
 from tests.attacks import settings_of
 from tests.deployments import sync_pg_roles
 from tests.office.models import Contract, Document, Room, Ticket, User
@@ -37,7 +38,9 @@ def deployment():
         made_by = people.group("Clerks", "office.view_ticket", "office.add_ticket")
         people.user("ann", tenant=acme, groups=[made_by])
         people.make(Ticket(tenant=acme, title="one"))
-        people.make(Ticket(tenant=people.tenant("bolt"), title="two"))
+        bolt = people.tenant("bolt")
+        people.user("ben", tenant=bolt, groups=[made_by])
+        people.make(Ticket(tenant=bolt, title="two"))
         sync_pg_roles()
         yield made
 
@@ -339,6 +342,78 @@ def test_a_pooler_between_that_changes_backends_is_named(deployment, ann, monkey
         titles(ann)
     with settings_of(SIGNED_CONTEXT=True, SIGNED_TO_BACKEND=False):
         assert titles(ann) == ["one"]
+
+
+# Through PgBouncer
+
+
+@contextmanager
+def pooled(deployment, monkeypatch, **named):
+    """The alias of the login at a pooler in transaction mode."""
+    bouncer.need()
+    connections.close_all()
+    with (
+        bouncer.pooling(deployment.name, deployment.web, **named) as at,
+        monkeypatch.context() as m,
+    ):
+        for key, value in {**at, "DISABLE_SERVER_SIDE_CURSORS": True}.items():
+            m.setitem(connections["default"].settings_dict, key, value)
+        yield
+        connections.close_all()
+
+
+@pytest.mark.slow
+def test_through_pgbouncer_contexts_are_signed_for_no_backend(deployment, ann, monkeypatch):
+    ben = User.objects.using("owner").select_related("tenant").get(username="ben")
+    newcomer = people.user("newcomer", tenant=ann.tenant, groups=[people.group("Newcomers")])
+    system, seen = deployment.role("system"), []
+    with pooled(deployment, monkeypatch):
+        with pytest.raises(ContextRefused, match=r"SIGNED_TO_BACKEND.*False") as to_another:
+            titles(ann)
+        with settings_of(SIGNED_CONTEXT=True, SIGNED_TO_BACKEND=False):
+            for _ in range(3):
+                seen.append(titles(ann))
+                with as_user(ann), transaction.atomic():
+                    with as_user(ben):
+                        seen.append(titles(ben))
+                    seen.append(titles(ann))
+            with pytest.raises(PermissionDenied, match="permission denied"):
+                titles(newcomer)
+            forging = f"SET ROLE {system}; SELECT * FROM office_ticket"
+            with pytest.raises(ContextRefused) as forged, as_user(ann):
+                connection.cursor().execute(forging)
+            with pytest.raises(PermissionDenied, match="without a context"):
+                Ticket.objects.count()
+
+    assert to_another.value.sqlstate == "RP026"
+    assert seen == [["one"], ["two"], ["one"]] * 3
+    assert forged.value.sqlstate == "RP022"
+
+
+@pytest.mark.slow
+def test_a_role_that_somebody_left_in_a_session_of_a_pooler_is_named(deployment, ann, monkeypatch):
+    with pooled(deployment, monkeypatch):
+        own = connections["default"].settings_dict
+        with psycopg.connect(
+            host=own["HOST"],
+            port=own["PORT"],
+            dbname=own["NAME"],
+            user=deployment.web,
+            autocommit=True,
+        ) as other:
+            other.execute(f"SET ROLE {deployment.role('system')}")
+        with pytest.raises(ContextRefused, match=r"pooler.*permission denied for function enter"):
+            titles(ann)
+
+
+@pytest.mark.slow
+def test_a_pooler_that_calls_the_database_otherwise_is_refused(deployment, ann, monkeypatch):
+    signed = settings_of(SIGNED_CONTEXT=True, SIGNED_TO_BACKEND=False)
+    refused = pytest.raises(ContextRefused, match="in a pooler between")
+    with signed, pooled(deployment, monkeypatch, name="acme_read"), refused as by_name:
+        titles(ann)
+
+    assert by_name.value.sqlstate == "RP025"
 
 
 # Tokens and keys as values

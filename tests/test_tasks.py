@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import django
 import pytest
-from asgiref.sync import sync_to_async
 from django.db import connection, connections
-from django.test import override_settings
+from django.http import HttpResponse
+from django.test import AsyncClient, Client, override_settings
+from django.urls import path
 
 from rls_perms import InvalidContext, NoContext, as_system, as_user, current_context
 from tests import people
@@ -54,6 +55,10 @@ if AVAILABLE:
         @task(takes_context=True)
         def attempts(context, number):
             return [context.attempt, number, str(current_context())]
+
+        @task
+        def who():
+            return str(current_context())
 
         @task
         async def later():
@@ -221,13 +226,47 @@ def test_a_task_is_of_our_class_with_other_defaults_too(office):
     assert type(titles) is type(other) is ContextTask
 
 
-@needs_tasks
-def test_a_request_enqueues_as_its_user(office):
-    async def run():
-        async with as_user(office.ann):
-            return await sync_to_async(titles.enqueue)()
+# Requests
 
-    assert asyncio.run(run()).return_value == ACMES
+
+def enqueueing(request):
+    titles.using(backend="queue").enqueue()
+    who.using(backend="queue").enqueue()
+    return HttpResponse()
+
+
+async def async_enqueueing(request):
+    await titles.using(backend="queue").aenqueue()
+    await who.using(backend="queue").aenqueue()
+    return HttpResponse()
+
+
+urlpatterns = [path("enqueueing/", enqueueing), path("async/enqueueing/", async_enqueueing)]
+
+
+def request(client, address):
+    """A request by *client*, sync or async, to the views of this module."""
+    with override_settings(ROOT_URLCONF=__name__):
+        answer = client.get(address)
+        answer = answer if isinstance(client, Client) else asyncio.run(answer)
+    assert answer.status_code == 200
+
+
+@needs_tasks
+@pytest.mark.parametrize(
+    ("kind", "address"), [(Client, "/enqueueing/"), (AsyncClient, "/async/enqueueing/")]
+)
+def test_a_request_enqueues_as_its_user(office, kind, address):
+    client = kind()
+    client.force_login(office.ann)
+    request(client, address)
+    request(kind(), address)
+
+    anns, her, visitors, nobody = Queue.queued
+    assert work(anns) == ACMES
+    assert work(her) == f"user {office.ann.pk} in tenant {office.acme.pk}"
+    assert work(visitors) == [[], []]
+    assert work(nobody) == "nobody"
 
 
 def test_without_djangos_tasks_the_module_says_so(monkeypatch):

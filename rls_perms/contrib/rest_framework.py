@@ -9,7 +9,9 @@ from django.db import connections, router
 from rest_framework import exceptions, permissions
 from rest_framework.views import exception_handler as of_rest_framework
 
+from rls_perms.audit import Cause
 from rls_perms.contrib.serializers import CurrentTenantDefault, TenantSerializerMixin
+from rls_perms.denial import asking_on, tell
 from rls_perms.exceptions import ConfigurationError, PermissionDenied
 from rls_perms.keywords import Command
 from rls_perms.policies.constraint import declaration
@@ -81,4 +83,16 @@ class RowSecurityPermissions(permissions.BasePermission):  # type: ignore[misc]
         table = connection.ops.quote_name(model._meta.db_table)
         with connection.cursor() as cursor:
             cursor.execute(may_use(table, command))
-            return bool(cursor.fetchone()[0])
+            (allowed,) = cursor.fetchone()
+        if not (allowed or _is_a_clone(request)):
+            tell(Cause.PRIVILEGE, asking_on(connection), model=model, action=command.action)
+        return bool(allowed)
+
+
+def _is_a_clone(request: Any) -> bool:
+    """
+    Whether nobody sent *request*: the framework asks so which forms and fields to offer.
+
+    It is what ``rest_framework.request.clone_request`` makes: the method is its own.
+    """
+    return "method" in vars(request)

@@ -390,6 +390,25 @@ def test_the_browsable_api_shows_no_form_that_could_not_work(asking):
     assert 'name="number"' not in visitors.content.decode()
 
 
+def test_what_the_permission_class_denies_is_told_to_the_audit_log_once(asking, caplog):
+    """The page of the denial asks once more, for its forms; nobody sent that."""
+    order, page = asking.order(), {"HTTP_ACCEPT": "text/html"}
+    client = signed_in(asking.visitor)
+    with caplog.at_level("INFO", "rls_perms.audit"):
+        statuses = [
+            client.get(f"/api/orders/{order.pk}/", **page).status_code,
+            client.options("/api/orders/").status_code,
+            client.post("/api/orders/", {"number": "2"}, **page).status_code,
+        ]
+
+    assert statuses == [200, 200, 403]
+    assert [
+        (one.event, one.user, one.cause, one.model, one.action)
+        for one in caplog.records
+        if one.name == "rls_perms.audit"
+    ] == [("denied", str(asking.visitor.pk), "privilege", "goods.Order", "add")]
+
+
 def test_the_root_of_a_router_has_no_model(asking, monkeypatch):
     monkeypatch.setattr(APIRootView, "permission_classes", [RowSecurityPermissions])
 

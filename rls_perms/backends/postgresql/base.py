@@ -16,6 +16,7 @@ from psycopg import errors
 from psycopg.pq import Format
 
 from rls_perms import catalog, strict
+from rls_perms.audit import Cause
 from rls_perms.backends.postgresql import making
 from rls_perms.backends.postgresql.columns import NONE, closed_to
 from rls_perms.backends.postgresql.creation import DatabaseCreation
@@ -34,7 +35,7 @@ from rls_perms.backends.postgresql.schema import DatabaseSchemaEditor
 from rls_perms.backends.postgresql.transport import RoleConnection
 from rls_perms.conf import get_settings
 from rls_perms.context import ClosedColumns, Entered, current
-from rls_perms.denial import Asking, denied
+from rls_perms.denial import Asking, denied, tell
 from rls_perms.exceptions import ConfigurationError, NamedGroup, PermissionDenied, UnknownRole
 from rls_perms.framework import deciding_tables
 from rls_perms.signing import Signer
@@ -76,6 +77,7 @@ class _ErrorWrapper(DatabaseErrorWrapper):
             signs, wrapper = get_settings().signed_context, self.wrapper  # type: ignore[attr-defined]
             refusal = refused(exc_value, signs=signs, entered=wrapper.has_entered)
             if refusal is not None:
+                tell(Cause.CONTEXT, wrapper.asking, sqlstate=refusal.sqlstate)
                 raise refusal.with_traceback(traceback) from exc_value
         if isinstance(exc_value, errors.InsufficientPrivilege):
             denial = self.wrapper.denial(exc_value)  # type: ignore[attr-defined]
@@ -258,10 +260,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _refuse_without_context(self, query: Any) -> None:
         """Raise NoContext, in strict mode, for *query* as a cursor gets it."""
-        if self.is_strict:
-            model = strict.named_in(strict.text_of(query), self.running is not None)
-            if model is not None:
-                raise strict.without_context(model)
+        if not self.is_strict:
+            return
+        running = self.running
+        model = strict.named_in(strict.text_of(query), running is not None)
+        if model is None:
+            return
+        action = None
+        if running is not None:
+            # What it is done to is one table; others that it names are read.
+            is_target = model._meta.db_table == running.query.model._meta.db_table
+            action = running.action if is_target else "view"
+        raise strict.without_context(model, self.alias, action)
 
     def closed_columns(self) -> ClosedColumns:
         """The columns with ColumnPermissions that the role of the context may not use."""

@@ -85,7 +85,7 @@ class _FrameworkMixin:
         if query.model is not None and not query.is_empty():
             model = strict.strict_models().get(query.get_meta().db_table)
             if model is not None:
-                raise strict.without_context(model)
+                raise strict.without_context(model, self.connection.alias, self.action)
 
     #: What a user needs the permission for; Django's word.
     action = "view"

@@ -10,15 +10,18 @@ from rls_perms.exceptions import ContextRefused
 #: it with.
 REFUSALS = ("RP020", "RP021", "RP022", "RP023", "RP024", "RP025", "RP026", "RP027")
 
+_LEFT = (
+    "a pooler gave this connection a session in which another role was left: see docs/servers.md."
+)
 _UNSIGNED = (
     "This application enters contexts without a signature, and the database takes signed ones "
     "only. Set RLS_PERMS['SIGNED_CONTEXT'] to True, as it was when sync_pg_roles ran; or run "
-    "sync_pg_roles with False. If it never was True, a pooler gave this connection a session in "
-    "which another role was left: see docs/servers.md."
+    f"sync_pg_roles with False. If it never was True, {_LEFT}"
 )
 _NOT_SIGNED = (
     "This application signs contexts (RLS_PERMS['SIGNED_CONTEXT']), and the database is not set up "
-    "for that. Run sync_pg_roles with the same settings and the owner's credentials."
+    "for that. Run sync_pg_roles with the same settings and the owner's credentials. If it is set "
+    f"up, {_LEFT}"
 )
 #: What a login may call that enters contexts: unsigned ones, and signed ones.
 _ENTERING = ("session_role", "make_session_role", "named_role", "role_settings")
