@@ -392,10 +392,10 @@ def open_again(moments, after):
     """Rows that are not to be seen *after*, once they were gone: at a moment without a policy."""
     found = []
     for table, rows in after.items():
-        lists = [moment[table] for moment in moments if isinstance(moment.get(table), list)]
-        closed = next((at for at, one in enumerate(lists) if set(one) <= set(rows or ())), None)
-        if closed is not None:
-            found += [(table, one) for one in lists[closed:] if not set(one) <= set(rows or ())]
+        states = [set(moment[table] or ()) for moment in moments if table in moment]
+        gone = next((at for at, one in enumerate(states) if one <= set(rows or ())), None)
+        if gone is not None:
+            found += [(table, one) for one in states[gone:] if not one <= set(rows or ())]
     return found
 
 

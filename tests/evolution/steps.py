@@ -69,7 +69,7 @@ def seen(connection, patience="5s"):
     """
     The titles or names that the clerk sees by raw SQL in any table; of links, their tasks.
 
-    None for a table that is closed, or that another transaction keeps locked.
+    None for a table that is closed; without one that another transaction keeps locked.
     """
     found = {}
     connection.execute("SELECT set_config('lock_timeout', %s, false)", [patience])
@@ -83,12 +83,12 @@ def seen(connection, patience="5s"):
                     " set_config('rls_perms.tenant_id', '1', true)"
                 )
                 rows = connection.execute(sql.SQL(TITLES).format(sql.Identifier(table))).fetchall()
-        except psycopg.Error as error:
+        except psycopg.errors.LockNotAvailable:
+            continue
+        except psycopg.errors.InsufficientPrivilege:
             found[table] = None
-            if not isinstance(
-                error, (psycopg.errors.LockNotAvailable, psycopg.errors.InsufficientPrivilege)
-            ):
-                found[table] = f"{type(error).__name__}: {error}"
+        except psycopg.Error as error:
+            found[table] = f"{type(error).__name__}: {error}"
         else:
             found[table] = sorted({title for (title,) in rows if title})
     return found
