@@ -436,6 +436,19 @@ def indexes(connection: "BaseDatabaseWrapper", table: str) -> tuple[int, list[tu
     return 0, []
 
 
+def frequent(
+    connection: "BaseDatabaseWrapper", table: str, column: str, *, least: int, limit: int
+) -> list[str]:
+    """The values of *column* that more than *least* rows of *table* have, as ANALYZE saw them."""
+    asked = {"table": table, "column": column, "least": least, "limit": limit}
+    return [str(value) for (value,) in _rows(connection, queries.FREQUENT, asked)]
+
+
+def compiling(connection: "BaseDatabaseWrapper", logins: Collection[str]) -> list[str]:
+    """Those of *logins* for whom PostgreSQL compiles plans just in time."""
+    return [str(name) for (name,) in _rows(connection, queries.COMPILING, {"logins": [*logins]})]
+
+
 def lock(connection: "BaseDatabaseWrapper", number: int) -> None:
     """Wait until no other transaction of this database holds *number*."""
     _rows(connection, queries.LOCK, [number])

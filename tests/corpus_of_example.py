@@ -1,8 +1,9 @@
 """
 Run in a process of the example project: policies on one of its models, and what filter() has.
 
-``python -m tests.corpus_of_example office.Document`` prints how many conditions it compared. It
-takes the declared policies of every table away, so the database is to be a test's own.
+``python -m tests.corpus_of_example office.Document 10`` prints how many conditions it compared,
+ten times twelve. It takes the declared policies of every table away, so the database is to be a
+test's own.
 """
 
 import os
@@ -19,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, note, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 from tests import corpus  # noqa: E402
-from tests.corpus_policies import OWNER, Shown  # noqa: E402
+from tests.corpus_policies import DECLARED, OWNER, TEXT, Shown  # noqa: E402
 
 CASES = 12
 ROWS = 9
@@ -101,7 +102,7 @@ def fits(field, value):
     return field.max_length is None or len(value) <= field.max_length
 
 
-def compare(model):
+def compare(model, examples):
     """How many conditions on *model* were compared."""
     reader = apps.get_model("tenants.User").objects.using(OWNER).get(username="nina.north")
     reader._state.db = "default"
@@ -111,7 +112,7 @@ def compare(model):
 
         @settings(
             # More, and others each time: RLS_PERMS_EXAMPLES=1000.
-            max_examples=int(os.environ.get("RLS_PERMS_EXAMPLES", "10")),
+            max_examples=examples,
             derandomize="RLS_PERMS_EXAMPLES" not in os.environ,
             database=None,
             deadline=None,
@@ -121,13 +122,15 @@ def compare(model):
         @given(
             conditions=st.lists(corpus.conditions(model), min_size=CASES, max_size=CASES),
             trusted=st.booleans(),
+            declared=st.sampled_from(DECLARED),
         )
-        def each(conditions, trusted):
+        def each(conditions, trusted, declared):
             nonlocal asked, wanted
-            for condition in conditions:
-                note(repr(condition))
-                seen = shown.under(condition, trusted=trusted)
-                assert seen == shown.filtered(condition), (trusted, repr(condition))
+            ways = [declared, *[TEXT] * (CASES - 1)]
+            for condition, way in zip(conditions, ways, strict=True):
+                note(f"{way}: {condition!r}")
+                seen = shown.under(condition, trusted=trusted, way=way)
+                assert seen == shown.filtered(condition), (trusted, way, repr(condition))
                 asked += 1
                 wanted += 0 < len(seen) < shown.model._base_manager.using(OWNER).count()
 
@@ -146,4 +149,4 @@ if __name__ == "__main__":
         .filter(username__startswith="made up")
     ):
         make_rows()
-    print(compare(apps.get_model(sys.argv[1])))
+    print(compare(apps.get_model(sys.argv[1]), int(sys.argv[2])))

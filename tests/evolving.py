@@ -17,6 +17,8 @@ from tests import databases
 
 SOURCE = Path(__file__).parent / "evolution"
 PASSWORD = "secret"
+#: Sources change within a second, which a compiled file would not notice.
+UNWRITTEN = {"PYTHONDONTWRITEBYTECODE": "1"}
 APPS = ("people", "catalog", "work")
 
 
@@ -26,6 +28,14 @@ class Evolving:
     def __init__(self, folder: Path, name: str) -> None:
         self.folder = folder
         self.name = name
+        self.server = subprocess.Popen(
+            [sys.executable, SOURCE / "serve.py"],
+            # The library of this checkout, wherever the environment's is.
+            env={**os.environ, "PYTHONPATH": str(SOURCE.parents[1])} | UNWRITTEN,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         shutil.copytree(SOURCE, folder, dirs_exist_ok=True)
         for app in APPS:
             (folder / app / "migrations").mkdir()
@@ -48,17 +58,24 @@ class Evolving:
         return json.loads(done.stdout.rpartition("RESULT ")[2])
 
     def run(self, *arguments: str, fresh: bool = False) -> subprocess.CompletedProcess[str]:
-        own = {
-            "EVOLUTION_NAME": f"{self.name}_fresh" if fresh else self.name,
-            "EVOLUTION_PASSWORD": PASSWORD,
-            "PYTHONDONTWRITEBYTECODE": "1",
-            # The library of this checkout, wherever the environment's is.
-            "PYTHONPATH": str(SOURCE.parents[1]),
+        """A stage in a process of its own, which has the imports of the server."""
+        out, err = (self.folder.with_name(name) for name in ("out", "err"))
+        asked = {
+            "arguments": arguments,
+            "folder": str(self.folder),
+            "environment": {
+                "EVOLUTION_NAME": f"{self.name}_fresh" if fresh else self.name,
+                "EVOLUTION_PASSWORD": PASSWORD,
+            },
+            "out": str(out),
+            "err": str(err),
         }
-        return subprocess.run(
-            [sys.executable, "steps.py", *arguments], cwd=self.folder, env={**os.environ, **own},
-            capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+        print(json.dumps(asked), file=self.server.stdin, flush=True)
+        status = int(self.server.stdout.readline())
+        return subprocess.CompletedProcess(arguments, status, out.read_text(), err.read_text())
+
+    def end(self) -> None:
+        self.server.communicate()
 
     def edit(self, file: str, old: str, new: str) -> None:
         path = self.folder / file
@@ -93,8 +110,12 @@ def evolving(folder: Path) -> Iterator[Evolving]:
     name = f"{settings.PROJECT}_ev"
     for one in (name, f"{name}_fresh"):
         databases.make(one, PASSWORD)
+    made = None
     try:
-        yield Evolving(folder / "evolution", name)
+        made = Evolving(folder / "evolution", name)
+        yield made
     finally:
+        if made:
+            made.end()
         for one in (f"{name}_fresh", name):
             databases.remove(one)

@@ -97,6 +97,7 @@ def test_every_check_is_found_by_its_file():
         "w002",
         "w003",
         "w008",
+        "w009",
         "w010",
         "w011",
         "w012",

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from tests import corpus, people, variants
-from tests.corpus_policies import OWNER, Shown
+from tests.corpus_policies import DECLARED, OWNER, TEXT, Shown
 from tests.deployments import ROOT
 from tests.example import deployed
 from tests.library.models import Book, City, Cover, Label, Loan, Person, Publisher
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("db")
 
 CASES = 12
 #: How often as many conditions are made up for each model of the example.
-EXAMPLES = variants.examples(plain=10, all_=10)
+EXAMPLES = variants.examples(plain=10, all_=15)
 EXAMPLES_MODELS = [
     "billing.Customer",
     "billing.Invoice",
@@ -91,24 +91,28 @@ KEYED = {kind for kind in corpus.VALUES if kind.__name__ == "UUIDField"}
 def library(db):
     made = Library()
     people.sync()
-    with Shown(Book, made.reader).cleared() as shown:
+    with Shown(Book, made.reader, permitted=False).cleared() as shown:
         yield shown
 
 
 @settings(
     # More, and others each time: RLS_PERMS_EXAMPLES=1000.
-    max_examples=variants.examples(plain=10, all_=40),
+    max_examples=variants.examples(plain=10, all_=70),
     derandomize="RLS_PERMS_EXAMPLES" not in os.environ,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-@given(asked=st.lists(corpus.conditions(Book), min_size=CASES, max_size=CASES))
-def test_a_policy_shows_what_filter_has(library, asked):
-    for condition in asked:
-        note(repr(condition))
+@given(
+    asked=st.lists(corpus.conditions(Book), min_size=CASES, max_size=CASES),
+    declared=st.sampled_from(DECLARED),
+)
+def test_a_policy_shows_what_filter_has(library, asked, declared):
+    # One in twelve through a whole declaration, which takes twice as long.
+    for condition, way in zip(asked, [declared, *[TEXT] * (CASES - 1)], strict=True):
+        note(f"{way}: {condition!r}")
 
-        assert library.under(condition) == library.filtered(condition), repr(condition)
+        assert library.under(condition, way=way) == library.filtered(condition), repr(condition)
 
 
 # The models of the example project, in processes of their own, which have its settings
@@ -124,7 +128,9 @@ def example():
 @pytest.mark.slow
 @pytest.mark.parametrize("model", EXAMPLES_MODELS)
 def test_a_policy_on_a_model_of_the_example_shows_what_filter_has(example, model):
-    done = example.python("-m", "tests.corpus_of_example", model, PYTHONPATH=str(ROOT))
+    done = example.python(
+        "-m", "tests.corpus_of_example", model, str(EXAMPLES), PYTHONPATH=str(ROOT)
+    )
 
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"
     assert int(done.stdout) >= CASES * EXAMPLES

@@ -19,7 +19,7 @@ from django.db.backends.postgresql.psycopg_any import (
     NumericRange,
 )
 from django.db.migrations.writer import MigrationWriter
-from django.db.models import F, Q
+from django.db.models import F, Field, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
@@ -28,7 +28,7 @@ from rls_perms.exceptions import ConfigurationError
 from tests import people, variants
 from tests.office.models import Tenant
 from tests.shapes import project
-from tests.shapes.models import Color, Everything, Size
+from tests.shapes.models import Color, Everything, Few, Placed, Size
 
 UTC, BERLIN = dt.UTC, ZoneInfo("Europe/Berlin")
 KOLKATA = dt.timezone(timedelta(hours=5, minutes=30))
@@ -103,7 +103,7 @@ FIELDS = {
     "boolean": ([True, False], []),
     "char": (TEXTS, text("char")),
     "color": ([*Color], each("color", "startswith gt", ["r", "'"])),
-    "csv": (["1,2", "1"], []),
+    "collated": (TEXTS, text("collated")[:20]),
     "date": (
         DATES,
         each("date", "year month day week week_day quarter iso_year iso_week_day", [1, 2, 2026])
@@ -138,7 +138,8 @@ FIELDS = {
         number("float", 0.3, float("inf"), float("nan"), 1e-300),
     ),
     "generated": ([], number("generated", 1, 2**63 - 1, -(2**63) + 1)),
-    "image": (TEXTS, text("image")[:20]),
+    "id": ([], number("id", 1, 3, *HUGE)),
+    "image": (["a/b c'%.png", "Ü.png"], text("image")[:6]),
     "integer": ([*INTEGERS, 2**31 - 1, -(2**31)], number("integer", *HUGE)),
     "ip": (["127.0.0.1", "::1", "2001:db8::ff"], text("ip")[:6]),
     "json": (
@@ -231,6 +232,31 @@ FIELDS = {
     ),
 }
 
+#: Columns that one model can have but one of.
+KEYS = {
+    (Placed, "id"): number("id", 1, 2, *HUGE),
+    (Placed, "_order"): number("_order", 0, 1, *HUGE),
+    (Few, "id"): number("id", 1, 2, *HUGE),
+}
+#: Classes of Django's that no column has, or that another test tries.
+EXEMPT = {
+    "Field": "a base class",
+    "RelatedField": "a base class",
+    "ForeignObject": "a base class: no column of its own",
+    "RangeField": "a base class",
+    "ContinuousRangeField": "a base class",
+    "CommaSeparatedIntegerField": "removed: a system check refuses it",
+    "IPAddressField": "removed: a system check refuses it",
+    "NullBooleanField": "removed: a system check refuses it",
+    "CICharField": "removed: a system check refuses it",
+    "CIEmailField": "removed: a system check refuses it",
+    "CITextField": "removed: a system check refuses it",
+    "SearchQueryField": "of expressions: no column has it",
+    "_Float4Field": "of expressions: no column has it",
+    "CompositePrimaryKey": "a tuple of columns: Cell in tests/test_shapes.py",
+    "ManyToManyField": "no column, but a table: tests/test_corpus.py, Book.labels",
+}
+
 
 def conditions(field):
     """Of the field's own, and those of every field."""
@@ -276,34 +302,37 @@ def guest(shapes):
             " (to_tsvector('simple', %s))",
             ["it's the cat", "fat 'cats'"],
         )
+    for _ in range(3):
+        people.make(Placed(tenant_id=1))
+        people.make(Few())
     made = people.user("guest")
     people.sync()
     return made
 
 
-def declared(condition):
+def declared(condition, model=Everything):
     policy = Policy("rows", command=SELECT, using=condition, permission_required=False)
-    return RowSecurity(policies=[policy], name="shapes_everything_rls")
+    return RowSecurity(policies=[policy], name=f"{model._meta.db_table}_rls")
 
 
-def written(declaration):
+def written(declaration, model=Everything):
     owner = connections["owner"]
-    compiler = declaration.compiler(Everything, owner, owner.settings_dict["USER"])
+    compiler = declaration.compiler(model, owner, owner.settings_dict["USER"])
     return declaration.written(compiler).sql
 
 
-def shown(guest, condition):
+def shown(guest, condition, model=Everything):
     """The rows that *guest* sees under a policy of *condition*, by the ORM and by SQL."""
     with people.owner_cursor() as cursor:
-        cursor.execute(written(declared(condition)))
+        cursor.execute(written(declared(condition, model), model))
     with as_user(guest), connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM shapes_everything ORDER BY id")
+        cursor.execute(f"SELECT id FROM {model._meta.db_table} ORDER BY id")
         by_sql = [key for (key,) in cursor.fetchall()]
-        return by_sql, [*Everything.objects.order_by("pk").values_list("pk", flat=True)]
+        return by_sql, [*model.objects.order_by("pk").values_list("pk", flat=True)]
 
 
-def found(condition):
-    rows = Everything.objects.using("owner").filter(condition)
+def found(condition, model=Everything):
+    rows = model.objects.using("owner").filter(condition)
     return [*rows.order_by("pk").values_list("pk", flat=True)]
 
 
@@ -315,10 +344,22 @@ def read_back(declaration):
     return eval(text, names)  # noqa: S307
 
 
-def test_every_type_of_field_is_tried():
-    fields = {one.name for one in Everything._meta.concrete_fields} - {"id"}
+def classes(base=Field):
+    """Every class of columns that Django has of its own, and for PostgreSQL."""
+    for one in base.__subclasses__():
+        if one.__module__.startswith(("django.db.models.", "django.contrib.postgres.")):
+            yield one
+        yield from classes(one)
 
-    assert FIELDS.keys() == fields
+
+def test_every_type_of_field_is_tried():
+    columns = {one.name: one for one in Everything._meta.concrete_fields}
+    others = [model._meta.get_field(name) for model, name in KEYS]
+    tried = {type(one).__name__ for one in (*columns.values(), *others)}
+
+    assert FIELDS.keys() == columns.keys()
+    assert {one.__name__ for one in (Field, *classes())} - tried - EXEMPT.keys() == set()
+    assert tried & EXEMPT.keys() == set()
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -326,6 +367,17 @@ def test_a_policy_shows_what_filter_finds(guest, field):
     tried = {
         condition: (found(condition), *shown(guest, condition))
         for condition in variants.some(conditions(field), one_in=3)
+    }
+
+    assert [(one, *rows) for one, rows in tried.items() if len({*map(tuple, rows)}) > 1] == []
+    assert any(rows[0] for rows in tried.values())
+
+
+@pytest.mark.parametrize(("model", "field"), KEYS)
+def test_a_policy_on_a_key_shows_what_filter_finds(guest, model, field):
+    tried = {
+        condition: (found(condition, model), *shown(guest, condition, model))
+        for condition in KEYS[model, field]
     }
 
     assert [(one, *rows) for one, rows in tried.items() if len({*map(tuple, rows)}) > 1] == []

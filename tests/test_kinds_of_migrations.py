@@ -4,8 +4,8 @@ For each kind of change: from data, forwards and backwards, the policy holds at 
 The project of tests/evolution starts with a clerk who sees three tasks of seven. A kind edits
 its models (or writes a migration by hand). Then, in processes of their own: makemigrations is
 clean afterwards, ours and Django's; after each single statement of the migrations another
-connection sees no row too many; what the database holds equals a migrate from zero; and
-backwards all is as it was.
+connection sees no row too many; of new tables the clerk sees what the policy says; what the
+database holds equals a migrate from zero; and backwards all is as it was.
 """
 
 from dataclasses import dataclass, field
@@ -21,7 +21,13 @@ RENAMES_PERMISSIONS = hasattr(management, "rename_permissions_after_model_rename
 TASKS = ["granted", "led", "open"]
 NOTES = ["note granted", "note led", "note open"]
 MEMOS = ["memo", "memo of theirs"]
-FIRST = {"work_task": TASKS, "work_note": NOTES, "work_memo": MEMOS}
+REGIONS = ["north", "south"]
+FIRST = {
+    "work_task": TASKS,
+    "work_note": NOTES,
+    "work_memo": MEMOS,
+    "catalog_region": REGIONS,
+}
 WORK = "work/models.py"
 CATALOG = "catalog/models.py"
 PEOPLE = "people/models.py"
@@ -40,6 +46,8 @@ class Kind:
     sql: list[str] = field(default_factory=list)
     #: A table that stays closed when a declaration is gone again.
     closes: str = ""
+    #: What the owner runs after the way forward: of what the clerk sees, and of what not.
+    rows: list[str] = field(default_factory=list)
     #: What the owner runs after the way back, where rows were lost.
     refill: str = ""
     #: Apps in the order in which their migrations have to run.
@@ -66,7 +74,7 @@ DECLARED = """RowSecurity(name="work_task_rls", tenant="tenant", policies=[
     Policy("low", permissive=False, using=Q(project__level__lt=5)),
 ])"""
 OPEN = DECLARED.format(amount="amount__lt=100").replace('__in=["open", "new"]', '="open"')
-NAMED = "RowSecurity(policies=[Policy('n', using=Q(name='n'))])"
+NAMED = "RowSecurity(policies=[Policy('n', using=Q(name='north'))])"
 GRADED = """\
                     Policy("graded", permissive=False, using=Q(project__grade=1)),
 """
@@ -114,6 +122,25 @@ KINDS = {
             )
         ],
         {"work_memo": ["memo"]},
+        closes="work_memo",
+    ),
+    "add a declaration in a migration that is not atomic": Kind(
+        [
+            (
+                WORK,
+                '"""Open: no declaration."""\n',
+                "class Meta:\n        constraints = [RowSecurity(tenant='tenant')]\n",
+            )
+        ],
+        {"work_memo": ["memo"]},
+        written={
+            "work/migrations/0002_memo.py": migration(
+                "migrations.AddConstraint('memo', RowSecurity("
+                "name='work_memo_rls', tenant='tenant')),",
+                ("work", "0001_initial"),
+                atomic=False,
+            )
+        },
         closes="work_memo",
     ),
     "change a declaration": Kind(
@@ -250,7 +277,12 @@ KINDS = {
         [
             (WORK, "class Memo(", f"{STEP}class Memo("),
         ],
-        {"work_step": []},
+        {"work_step": ["step granted", "step led", "step open"]},
+        rows=[
+            "INSERT INTO work_step (task_id, region_id, title)"
+            " SELECT id, 1, 'step ' || title FROM work_task",
+            "INSERT INTO work_step (task_id, region_id, title) VALUES (1, 2, 'step south')",
+        ],
         sql=['CREATE POLICY "north select" ON "work_step"'],
     ),
     "a relation that another app declares later": Kind(
@@ -288,7 +320,8 @@ KINDS = {
                 "    regions = models.ManyToManyField('catalog.Region')\n    amount",
             )
         ],
-        {"work_task_regions": []},
+        {"work_task_regions": ["task 1", "task 2", "task 3"]},
+        rows=["INSERT INTO work_task_regions (task_id, region_id) SELECT id, 1 FROM work_task"],
     ),
     "a model deleted with what reads it": Kind(
         [
@@ -302,6 +335,7 @@ KINDS = {
             (WORK, "from rls_perms import SELECT", "from rls_perms import protect, SELECT"),
             (WORK, "class Memo(", f"protect('catalog.Region', {NAMED})\n\n\nclass Memo("),
         ],
+        {"catalog_region": ["north"]},
         written={
             "work/migrations/0002_regions.py": migration(
                 f"AddRowSecurity('catalog', 'Region', {NAMED}),",
@@ -354,9 +388,23 @@ def too_many(moments, expected):
     return [rows for rows in shown if isinstance(rows, str) or not set(rows) <= allowed]
 
 
+def open_again(moments, after):
+    """Rows that are not to be seen *after*, once they were gone: at a moment without a policy."""
+    found = []
+    for table, rows in after.items():
+        states = [set(moment[table] or ()) for moment in moments if table in moment]
+        gone = next((at for at, one in enumerate(states) if one <= set(rows or ())), None)
+        if gone is not None:
+            found += [(table, one) for one in states[gone:] if not one <= set(rows or ())]
+    return found
+
+
 def seen(state):
+    """What the clerk sees of the tables that have a title or a name."""
     return {
-        table: rows for table, rows in state["seen"].items() if not table.startswith("catalog_")
+        table: rows
+        for table, rows in state["seen"].items()
+        if not table.startswith("catalog_") or table == "catalog_region"
     }
 
 
@@ -381,6 +429,9 @@ def test_a_policy_holds_at_every_step_of(changing, name):
     after, gone = expected_after(kind)
 
     forward = changing.stage("forward", "written" if kind.written else "make")
+    if kind.rows:
+        changing.as_owner(*kind.rows)
+        forward["seen"] = changing.stage("look")["seen"]
     fresh = changing.stage("fresh", fresh=True)
     backward = changing.stage("backward", changing.targets)
     changing.restore()
@@ -399,6 +450,7 @@ def test_a_policy_holds_at_every_step_of(changing, name):
     assert forward["checks"] == {"ours": "No changes detected\n", "stock": "No changes detected\n"}
     assert "Planned operations:" in forward["plan"]
     assert too_many(forward["moments"], after) == []
+    assert open_again(forward["moments"], after) == []
     found = seen(forward)
     assert {table: rows for table, rows in after.items() if found.get(table, "gone") != rows} == {
         table: None for table in gone if table not in found

@@ -4,9 +4,10 @@ import pytest
 from django.db import connection, connections
 from guardian.models import UserObjectPermission
 
-from rls_perms import as_user
+from rls_perms import ObjectPermissions, RowSecurity, as_user
 from tests import kept, people
-from tests.office.models import Contract, Document, User
+from tests.declaring import declared
+from tests.office.models import Case, Contract, Document, User
 
 ROWS = 20_000
 
@@ -16,7 +17,7 @@ def archive(deployed):
     """A table large enough for the planner to care, and a user with some grants on it."""
     kept.empty()
     acme = people.tenant("acme")
-    viewers = people.group("Clerks", "office.view_document")
+    viewers = people.group("Clerks", "office.view_document", "office.view_case")
     people.user("clerk", tenant=acme, groups=[viewers])
     reader = people.user("reader", tenant=acme)
     Document.objects.using("owner").bulk_create(
@@ -52,6 +53,20 @@ def test_who_holds_the_permission_pays_nothing_for_object_grants(archive):
     assert "guardian" not in found
     assert "office_document_view_user" not in found
     assert "new_" not in found
+
+
+def test_nor_where_users_may_hold_thousands_of_grants(archive):
+    many = RowSecurity(tenant="tenant", policies=[ObjectPermissions(many_grants=True)], name="many")
+    with declared((Case, many)):
+        held, granted = (
+            plan(name, "SELECT count(*) FROM office_case") for name in ("clerk", "reader")
+        )
+
+    assert "guardian" not in held
+    assert "office_case_view_user" not in held
+    assert "grants_of_" not in held
+    # Where that is in the plan of whoever does not hold the permission.
+    assert "guardian" in granted
 
 
 def test_object_grants_are_found_by_the_index_of_the_key(archive):

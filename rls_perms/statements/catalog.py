@@ -460,6 +460,55 @@ SELECT relation.reltuples,
  GROUP BY relation.reltuples
 """
 
+# The values of a column that more rows than so many have, by what ANALYZE saw: a value that is not
+# among the common ones has an even part of the rest.
+FREQUENT = """
+SELECT one.value
+  FROM pg_catalog.pg_class AS relation
+  JOIN pg_catalog.pg_namespace AS schema ON schema.oid = relation.relnamespace
+  JOIN pg_catalog.pg_stats AS stats
+    ON stats.schemaname = schema.nspname AND stats.tablename = relation.relname
+ CROSS JOIN LATERAL (
+           SELECT common.value, relation.reltuples * common.part AS rows
+             FROM ROWS FROM (
+                      pg_catalog.unnest(stats.most_common_vals::text::text[]),
+                      pg_catalog.unnest(stats.most_common_freqs)
+                  ) AS common (value, part)
+            UNION ALL
+           SELECT bound.value,
+                  CASE WHEN stats.n_distinct > 0 THEN relation.reltuples / stats.n_distinct
+                       ELSE 1 / greatest(-stats.n_distinct, 1e-9)
+                  END
+             FROM pg_catalog.unnest(stats.histogram_bounds::text::text[]) AS bound (value)
+       ) AS one
+ WHERE relation.oid = pg_catalog.to_regclass(%(table)s)
+   AND stats.attname = %(column)s
+   AND one.rows > %(least)s
+ ORDER BY one.rows DESC
+ LIMIT %(limit)s
+"""
+
+# Those of the logins whose statements just-in-time compilation may compile.
+COMPILING = """
+SELECT login.rolname::text
+  FROM pg_catalog.pg_roles AS login
+  JOIN pg_catalog.pg_settings AS parameter ON parameter.name = 'jit'
+ WHERE login.rolname = ANY (%(logins)s)
+   AND pg_catalog.pg_jit_available()
+   AND coalesce(
+           (SELECT pg_catalog.split_part(one.setting, '=', 2)
+              FROM pg_catalog.pg_db_role_setting AS kept
+              LEFT JOIN pg_catalog.pg_database AS database ON database.oid = kept.setdatabase
+             CROSS JOIN LATERAL pg_catalog.unnest(kept.setconfig) AS one (setting)
+             WHERE pg_catalog.starts_with(one.setting, 'jit=')
+               AND kept.setrole IN (login.oid, 0)
+               AND (database.oid IS NULL OR database.datname = pg_catalog.current_database())
+             ORDER BY kept.setrole = 0, kept.setdatabase = 0
+             LIMIT 1),
+           parameter.reset_val
+       )::boolean
+"""
+
 # What connections of these logins to this database begin with.
 KEPT_PARAMETERS = """
 SELECT login.rolname::text, coalesce(database.datname::text, ''),

@@ -18,3 +18,4 @@ INSERT INTO work_task (id, tenant_id, project_id, title, status, amount) VALUES
     (7, 2, 4, 'theirs', 'open', 5);
 INSERT INTO work_note (task_id, title) SELECT id, 'note ' || title FROM work_task;
 INSERT INTO work_memo (tenant_id, title) VALUES (1, 'memo'), (2, 'memo of theirs');
+INSERT INTO catalog_region (id, name) VALUES (1, 'north'), (2, 'south');

@@ -31,6 +31,10 @@ SELECT relname FROM pg_class
    AND relname ~ '^(work|moved|catalog)_'
  ORDER BY 1
 """
+TITLES = """
+SELECT coalesce(found ->> 'title', found ->> 'name', 'task ' || (found ->> 'task_id'))
+  FROM {} AS one, to_jsonb(one) AS found
+"""
 POLICIES = """
 SELECT tablename::text, policyname::text, permissive, roles::text[], cmd, qual, with_check,
        -- Without the seal, which depends on the names of roles; a sync says whether it holds.
@@ -61,14 +65,14 @@ def login():
     )
 
 
-def seen(connection):
+def seen(connection, patience="5s"):
     """
-    The titles that the clerk sees by raw SQL in any table of tasks, notes or memos.
+    The titles or names that the clerk sees by raw SQL in any table; of links, their tasks.
 
-    None for a table that is closed, or that another transaction has locked.
+    None for a table that is closed; without one that another transaction keeps locked.
     """
     found = {}
-    connection.execute("SET lock_timeout = '20ms'")
+    connection.execute("SELECT set_config('lock_timeout', %s, false)", [patience])
     for (table,) in connection.execute(TABLES).fetchall():
         try:
             with connection.transaction():
@@ -78,17 +82,13 @@ def seen(connection):
                     " set_config('rls_perms.user_id', '1001', true),"
                     " set_config('rls_perms.tenant_id', '1', true)"
                 )
-                rows = connection.execute(
-                    sql.SQL("SELECT to_jsonb(one) ->> 'title' FROM {} AS one").format(
-                        sql.Identifier(table)
-                    )
-                ).fetchall()
-        except psycopg.Error as error:
+                rows = connection.execute(sql.SQL(TITLES).format(sql.Identifier(table))).fetchall()
+        except psycopg.errors.LockNotAvailable:
+            continue
+        except psycopg.errors.InsufficientPrivilege:
             found[table] = None
-            if not isinstance(
-                error, (psycopg.errors.LockNotAvailable, psycopg.errors.InsufficientPrivilege)
-            ):
-                found[table] = f"{type(error).__name__}: {error}"
+        except psycopg.Error as error:
+            found[table] = f"{type(error).__name__}: {error}"
         else:
             found[table] = sorted({title for (title,) in rows if title})
     return found
@@ -104,7 +104,7 @@ def watched(moments):
             if statement.startswith("SELECT rls_perms.") or not statement.lstrip().startswith(
                 ("SELECT", "SHOW", "SAVEPOINT", "RELEASE")
             ):
-                moments.append(seen(other))
+                moments.append(seen(other, "2ms"))
             return result
 
         with connections["owner"].execute_wrapper(note):
@@ -238,6 +238,11 @@ def again():
     """The state as it is with these models, synced."""
     call_command("migrate", database="owner", verbosity=0)
     permit()
+    return state()
+
+
+def look():
+    """The state as it is."""
     return state()
 
 

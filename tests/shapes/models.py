@@ -366,7 +366,7 @@ class Everything(models.Model):
     boolean = models.BooleanField(null=True)
     char = models.CharField(max_length=60, null=True)  # noqa: DJ001 - NULL is a value to be tried
     color = models.CharField(max_length=3, null=True, choices=Color.choices)  # noqa: DJ001
-    csv = models.CharField(max_length=60, null=True)  # noqa: DJ001
+    collated = models.CharField(max_length=20, null=True, db_collation="C")  # noqa: DJ001
     date = models.DateField(null=True)
     moment = models.DateTimeField(null=True)
     decimal = models.DecimalField(max_digits=20, decimal_places=5, null=True)
@@ -378,7 +378,7 @@ class Everything(models.Model):
     generated = models.GeneratedField(
         expression=F("big") + 1, output_field=models.BigIntegerField(), db_persist=True
     )
-    image = models.CharField(max_length=20, null=True, db_collation="C")  # noqa: DJ001
+    image = models.ImageField(max_length=200, null=True)
     integer = models.IntegerField(null=True)
     ip = models.GenericIPAddressField(null=True)
     json = models.JSONField(null=True)
@@ -425,6 +425,37 @@ class Everything(models.Model):
                 ]
             )
         ]
+
+    def __str__(self):
+        return str(self.pk)
+
+
+NONE_YET = Policy("rows", command=SELECT, using=Q(pk=0), permission_required=False)
+
+
+class Placed(models.Model):
+    """A key of AutoField, and the number that rows of one tenant are ordered by."""
+
+    id = models.AutoField(primary_key=True)
+    tenant = tenant()
+
+    class Meta:
+        app_label = "shapes"
+        order_with_respect_to = "tenant"
+        constraints = [RowSecurity(policies=[NONE_YET])]
+
+    def __str__(self):
+        return str(self.pk)
+
+
+class Few(models.Model):
+    """A key of SmallAutoField."""
+
+    id = models.SmallAutoField(primary_key=True)
+
+    class Meta:
+        app_label = "shapes"
+        constraints = [RowSecurity(policies=[NONE_YET])]
 
     def __str__(self):
         return str(self.pk)

@@ -19,7 +19,9 @@ BEFORE = 'CREATE SCHEMA "Au dit"; CREATE EXTENSION hstore;'
 def deployed(*, search_path: str | None = None) -> Iterator[deployments.Deployment]:
     """Migrated and synced, with partitioned tables; *search_path* is that of both logins."""
     installed = override_settings(
-        INSTALLED_APPS=shapes.INSTALLED_APPS, SHAPES_REPLACED_MODEL=shapes.SHAPES_REPLACED_MODEL
+        INSTALLED_APPS=shapes.INSTALLED_APPS,
+        SHAPES_REPLACED_MODEL=shapes.SHAPES_REPLACED_MODEL,
+        SILENCED_SYSTEM_CHECKS=shapes.SILENCED_SYSTEM_CHECKS,
     )
     with installed, deployments.empty() as made:
         get_settings.cache_clear()
