@@ -238,6 +238,8 @@ def test_an_open_cursor_tells_nobody_the_token_of_who_declared_it(deployment, an
     ("statement", "view"),
     [
         ("DECLARE kept CURSOR FOR SELECT 1", "pg_cursors"),
+        ("/* kept */ DECLARE kept CURSOR FOR SELECT 1", "pg_cursors"),
+        ("SELECT 1; DECLARE kept CURSOR FOR SELECT 1", "pg_cursors"),
         ("PREPARE kept AS SELECT 1", "pg_prepared_statements"),
     ],
 )

@@ -24,8 +24,8 @@ UNSETTLING = (b"ROLLBACK", b"COMMIT", b"BEGIN", b"START")
 #: What sets a parameter inside of a query, under a name that a bound parameter may hide.
 SETTING_FUNCTIONS = (b"set_config", b"pg_settings")
 
-#: A statement whose message the session keeps, for whoever asks pg_cursors later.
-KEPT = re.compile(r"\s*(DECLARE|PREPARE)\b", re.IGNORECASE)
+#: What is in a message that the session keeps, for whoever asks pg_cursors later.
+KEPT = re.compile(r"\b(DECLARE|PREPARE)\b", re.IGNORECASE)
 
 #: Must precede every query of its transaction, the one that finds a role too.
 SET_TRANSACTION = re.compile(r"\s*SET\s+TRANSACTION\s[^;]*;?\s*", re.IGNORECASE)
@@ -53,7 +53,7 @@ class _RoleCursor:
         binary = options.get("binary")
         # psycopg has no binary results by the simple protocol, and says so itself.
         carries = self.carries and not (self.format == BINARY if binary is None else binary)
-        carries = carries and not (self._signs and KEPT.match(text_of(query)))
+        carries = carries and not (self._signs and KEPT.search(text_of(query)))
         keep = isinstance(query, str) and SET_TRANSACTION.fullmatch(query) is not None
         return self._again(
             lambda: super(_RoleCursor, self).execute(query, params, **options),  # type: ignore[misc]
