@@ -6,9 +6,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS
 
 from rls_perms import audit
 from rls_perms.audit import Cause
+from rls_perms.conf import get_settings
 from rls_perms.context import Context
 from rls_perms.exceptions import PermissionDenied
 from rls_perms.framework import framework_tables
@@ -26,11 +28,6 @@ _NEXT = (
         "The row does not fulfil the policies of the table for this command: "
         "check its tenant and the permission.",
     ),
-    (
-        "permission denied for table",
-        "Give the user the model's permission, enter a context "
-        "(as_user, as_role), or leave the table out of the statement.",
-    ),
     ("permission denied for view", "Views are read by roles that were granted them."),
     (
         "permission denied to set role",
@@ -42,6 +39,11 @@ _FRAMEWORK = (
     "Tables of Django's framework are read and written by the ORM's statements on them alone. With "
     "other tables, use a subquery of its own, as in filter(owner__in=User.objects.filter(...))"
 )
+_NOT_MIGRATED = (
+    "The login has no privilege on it yet. Run manage.py migrate --database {owner} first (an "
+    "alias with the owner's credentials): it gives the login what Django's own tables need."
+)
+_MIGRATIONS = "django_migrations"
 _COLUMNS = (
     ", or a join by columns other than {sensitive}; lock with select_for_update(of=('self',))"
 )
@@ -89,10 +91,8 @@ def denied(
         action, keys = None if model is None or running is None else "view", ()
     named = f" ({_rows(model, keys)})" if model else ""
     advice = next((text for words, text in _NEXT if words in primary), "")
-    if model is not None and "permission denied for table" in primary:
-        advice += _kept(model)
-    if model is not None and model._meta.db_table in framework_tables().names:
-        advice = f"{_FRAMEWORK}{_readable(model)}."
+    if primary.startswith("permission denied for table "):
+        advice = _closed(primary, model, action, asking)
     tell(_cause(primary), asking, model=model, action=action, sqlstate=error.sqlstate)
     return PermissionDenied(
         _message(asking, f"{primary}{named}", advice),
@@ -160,17 +160,38 @@ def _rows(model: "type[Model]", keys: Sequence[Any]) -> str:
     return f"{model._meta.label} {', '.join(named)}".strip()
 
 
-def _kept(model: "type[Model]") -> str:
-    """The fields of *model* that not everybody may read or change: PostgreSQL names none."""
+def _closed(primary: str, model: "type[Model] | None", action: str | None, asking: Asking) -> str:
+    """What to do where a role lacks a privilege of a table, or of columns of it."""
+    bare = asking.context is None
+    is_frameworks = model is not None and model._meta.db_table in framework_tables().names
+    if bare and (is_frameworks or primary.endswith(f" {_MIGRATIONS}")):
+        owner = get_settings().owner_of(asking.database or DEFAULT_DB_ALIAS)
+        return _NOT_MIGRATED.format(owner=owner)
+    if model is not None and is_frameworks:
+        return f"{_FRAMEWORK}{_readable(model)}."
+    if bare:
+        return "Enter a context (as_user, as_role), or leave the table out of the statement."
+    permission = "the model's permission"
+    if model is not None and action is not None:
+        permission = f"the permission {model._meta.app_label}.{action}_{model._meta.model_name}"
+    give = f"ive the user {permission}, or leave the table out of the statement."
+    kept = "" if model is None else _kept(model, action)
+    return f"{kept} If the statement names none, g{give}" if kept else f"G{give}"
+
+
+def _kept(model: "type[Model]", action: str | None) -> str:
+    """The fields of *model* that not everybody may use for *action*: PostgreSQL names none."""
     declared = declaration(model)
     columns = () if declared is None else declared.columns
-    hidden = ", ".join(name for one in columns if one.view is not None for name in one.fields)
     fixed = ", ".join(name for one in columns if one.change is not None for name in one.fields)
-    told = [f"not everybody may read {hidden}"] if hidden else []
-    told += [f"not everybody may change {fixed}"] if fixed else []
+    hidden = ", ".join(name for one in columns if one.view is not None for name in one.fields)
+    # An UPDATE reads, too, in its condition; an INSERT reads no hidden field back.
+    told = [f"change {fixed}"] if fixed and action in ("change", None) else []
+    told += [f"read {hidden}"] if hidden and action != "add" else []
     if not told:
         return ""
-    return f" By its ColumnPermissions, {', and '.join(told)}: leave such fields out."
+    words = " and not everybody may ".join(told)
+    return f"By its ColumnPermissions not everybody may {words}: leave such fields out."
 
 
 def _readable(model: "type[Model]") -> str:

@@ -5,7 +5,8 @@ from io import StringIO
 
 import pytest
 from django.apps import apps
-from django.core.management import call_command
+from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
 from django.db import connection, connections, models
 from django.db.migrations import AddConstraint, RemoveConstraint
 from django.db.migrations.autodetector import MigrationAutodetector
@@ -198,6 +199,21 @@ def test_object_permissions_work_again_after_guardian_was_migrated_back_and_fort
 
 def test_makemigrations_finds_nothing_to_do(deployment):
     assert deployment.manage("makemigrations", "--check", "--dry-run").returncode == 0
+
+
+def test_makemigrations_before_the_first_migrate_of_the_owner_says_to_run_it(empty):
+    # A project that was deployed before: another role applied its migrations.
+    empty.as_boss("CREATE TABLE django_migrations (id bigint, app text, name text, applied date)")
+
+    with pytest.raises(CommandError, match=r"Run manage\.py migrate --database owner first \(an"):
+        call_command("makemigrations", check=True, dry_run=True)
+
+
+def test_the_login_is_told_to_migrate_before_it_uses_tables_of_the_framework(empty):
+    empty.as_boss("CREATE TABLE django_session (session_key text, session_data text)")
+
+    with pytest.raises(PermissionDenied, match=r"Run manage\.py migrate --database owner first"):
+        Session.objects.count()
 
 
 def sqlmigrate(*arguments, database="owner"):

@@ -108,9 +108,7 @@ def says_nothing(office, text):
 
 
 def test_views_and_functions_show_the_asking_users_keys_alone(office, plain):
-    found = {
-        key for source in sources() for (key,) in run(f"SELECT object_id::text FROM {source}")
-    }
+    found = {key for source in sources() for (key,) in run(f"SELECT object_id::text FROM {source}")}
 
     assert found == office.own()
 
