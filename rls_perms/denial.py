@@ -12,7 +12,7 @@ from rls_perms import audit
 from rls_perms.audit import Cause
 from rls_perms.conf import get_settings
 from rls_perms.context import Context
-from rls_perms.exceptions import PermissionDenied
+from rls_perms.exceptions import NotMigrated, PermissionDenied
 from rls_perms.framework import framework_tables
 from rls_perms.policies.compile import table_of
 from rls_perms.policies.constraint import declaration
@@ -91,10 +91,16 @@ def denied(
         action, keys = None if model is None or running is None else "view", ()
     named = f" ({_rows(model, keys)})" if model else ""
     advice = next((text for words, text in _NEXT if words in primary), "")
+    kind = PermissionDenied
     if primary.startswith("permission denied for table "):
-        advice = _closed(primary, model, action, asking)
+        if _is_not_migrated(primary, model, asking):
+            kind = NotMigrated
+            owner = get_settings().owner_of(asking.database or DEFAULT_DB_ALIAS)
+            advice = _NOT_MIGRATED.format(owner=owner)
+        else:
+            advice = _closed(model, action, asking)
     tell(_cause(primary), asking, model=model, action=action, sqlstate=error.sqlstate)
-    return PermissionDenied(
+    return kind(
         _message(asking, f"{primary}{named}", advice),
         model=model,
         action=action,
@@ -160,16 +166,21 @@ def _rows(model: "type[Model]", keys: Sequence[Any]) -> str:
     return f"{model._meta.label} {', '.join(named)}".strip()
 
 
-def _closed(primary: str, model: "type[Model] | None", action: str | None, asking: Asking) -> str:
+def _is_not_migrated(primary: str, model: "type[Model] | None", asking: Asking) -> bool:
+    """Whether the login itself is refused what sync always gives it."""
+    named = model is not None and _is_frameworks(model)
+    return asking.context is None and (named or primary.endswith(f" {_MIGRATIONS}"))
+
+
+def _is_frameworks(model: "type[Model]") -> bool:
+    return model._meta.db_table in framework_tables().names
+
+
+def _closed(model: "type[Model] | None", action: str | None, asking: Asking) -> str:
     """What to do where a role lacks a privilege of a table, or of columns of it."""
-    bare = asking.context is None
-    is_frameworks = model is not None and model._meta.db_table in framework_tables().names
-    if bare and (is_frameworks or primary.endswith(f" {_MIGRATIONS}")):
-        owner = get_settings().owner_of(asking.database or DEFAULT_DB_ALIAS)
-        return _NOT_MIGRATED.format(owner=owner)
-    if model is not None and is_frameworks:
+    if model is not None and _is_frameworks(model):
         return f"{_FRAMEWORK}{_readable(model)}."
-    if bare:
+    if asking.context is None:
         return "Enter a context (as_user, as_role), or leave the table out of the statement."
     permission = "the model's permission"
     if model is not None and action is not None:

@@ -201,12 +201,16 @@ def test_makemigrations_finds_nothing_to_do(deployment):
     assert deployment.manage("makemigrations", "--check", "--dry-run").returncode == 0
 
 
-def test_makemigrations_before_the_first_migrate_of_the_owner_says_to_run_it(empty):
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [("makemigrations", {"check": True, "dry_run": True}), ("migrate", {})],
+)
+def test_before_the_first_migrate_of_the_owner_commands_say_to_run_it(empty, command, options):
     # A project that was deployed before: another role applied its migrations.
     empty.as_boss("CREATE TABLE django_migrations (id bigint, app text, name text, applied date)")
 
     with pytest.raises(CommandError, match=r"Run manage\.py migrate --database owner first \(an"):
-        call_command("makemigrations", check=True, dry_run=True)
+        call_command(command, **options)
 
 
 def test_the_login_is_told_to_migrate_before_it_uses_tables_of_the_framework(empty):
