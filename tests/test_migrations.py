@@ -352,6 +352,25 @@ def test_removing_a_declaration_leaves_row_security_and_shows_nothing(deployment
     assert (count, owned) == (0, [(0,)])
 
 
+def test_row_security_that_no_model_declares_is_warned_of_until_the_table_is_opened(deployment):
+    deployment.as_boss("ALTER TABLE office_room ENABLE ROW LEVEL SECURITY")
+    try:
+        removed = sync_pg_roles(plan=True).err
+        deployment.as_boss("CREATE POLICY old ON office_room")
+        deployment.as_boss("COMMENT ON POLICY old ON office_room IS 'rls_perms old'")
+        deployment.as_boss("ALTER TABLE office_room FORCE ROW LEVEL SECURITY")
+        before = sync_pg_roles(plan=True).err
+    finally:
+        deployment.as_boss("DROP POLICY IF EXISTS old ON office_room")
+        deployment.as_boss("ALTER TABLE office_room NO FORCE ROW LEVEL SECURITY")
+        deployment.as_boss("ALTER TABLE office_room DISABLE ROW LEVEL SECURITY")
+
+    assert 'see "Open a table again" in docs/migrations.md' in removed
+    assert "run makemigrations and migrate" not in removed
+    assert "If the declaration was removed, run makemigrations and migrate." in before
+    assert "office.Room" not in sync_pg_roles(plan=True).err
+
+
 def test_removing_a_declaration_can_be_reversed(deployment, rows, put_right):
     before = policies(deployment, "office_case")
     operation = RemoveConstraint("case", "office_case_rls")
