@@ -1,6 +1,6 @@
 """What happens around migrate: install before it, sync after it."""
 
-import warnings
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,10 +18,6 @@ from rls_perms.statements.render import text as as_text
 from rls_perms.sync.apply import sync
 from rls_perms.sync.following import follow
 from rls_perms.sync.install import install
-
-
-class RlsPermsWarning(UserWarning):
-    """Something that works, but that a person should look at."""
 
 
 def before_migrate(*, app_config: AppConfig, using: str, plan: Any, **options: Any) -> None:
@@ -63,7 +59,8 @@ def after_migrate(*, app_config: AppConfig, using: str, **options: Any) -> None:
         # Its groups are made by tests: that it lacks them is nothing to be warned of.
         return
     for message in outcome.warnings:
-        warnings.warn(message, RlsPermsWarning, stacklevel=2)
+        # As sync_pg_roles says it: signals are sent without the command's own stream.
+        sys.stderr.write(f"Warning: {message}\n")
 
 
 @contextmanager
