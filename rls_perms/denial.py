@@ -6,7 +6,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.db import DEFAULT_DB_ALIAS
 
 from rls_perms import audit
 from rls_perms.audit import Cause
@@ -93,12 +92,10 @@ def denied(
     advice = next((text for words, text in _NEXT if words in primary), "")
     kind = PermissionDenied
     if primary.startswith("permission denied for table "):
+        advice = _closed(model, action, asking)
         if _is_not_migrated(primary, model, asking):
             kind = NotMigrated
-            owner = get_settings().owner_of(asking.database or DEFAULT_DB_ALIAS)
-            advice = _NOT_MIGRATED.format(owner=owner)
-        else:
-            advice = _closed(model, action, asking)
+            advice = _NOT_MIGRATED.format(owner=get_settings().owner_of(str(asking.database)))
     tell(_cause(primary), asking, model=model, action=action, sqlstate=error.sqlstate)
     return kind(
         _message(asking, f"{primary}{named}", advice),
@@ -168,8 +165,10 @@ def _rows(model: "type[Model]", keys: Sequence[Any]) -> str:
 
 def _is_not_migrated(primary: str, model: "type[Model] | None", asking: Asking) -> bool:
     """Whether the login itself is refused what sync always gives it."""
-    named = model is not None and _is_frameworks(model)
-    return asking.context is None and (named or primary.endswith(f" {_MIGRATIONS}"))
+    if asking.context is not None or asking.database not in get_settings().databases:
+        return False
+    is_frameworks = model is not None and _is_frameworks(model)
+    return is_frameworks or primary.endswith(f" {_MIGRATIONS}")
 
 
 def _is_frameworks(model: "type[Model]") -> bool:
@@ -185,9 +184,9 @@ def _closed(model: "type[Model] | None", action: str | None, asking: Asking) -> 
     permission = "the model's permission"
     if model is not None and action is not None:
         permission = f"the permission {model._meta.app_label}.{action}_{model._meta.model_name}"
-    give = f"ive the user {permission}, or leave the table out of the statement."
+    allow = f"the user {permission}, or leave the table out of the statement."
     kept = "" if model is None else _kept(model, action)
-    return f"{kept} If the statement names none, g{give}" if kept else f"G{give}"
+    return f"{kept} If the statement names none, give {allow}" if kept else f"Give {allow}"
 
 
 def _kept(model: "type[Model]", action: str | None) -> str:
