@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -61,16 +60,13 @@ def deploy(size: int) -> None:
     django.setup()
     from django.core.management import call_command
     from django.db import connections
-    from rls_perms.sync.migrating import RlsPermsWarning
 
     with connections["owner"].cursor() as cursor:
         cursor.execute("SELECT split_part(version(), ' on ', 1)")
         print(f"  {cursor.fetchone()[0]}, owner {PROJECT}_boss, login {PROJECT}_web")
-    with warnings.catch_warnings():
-        # The groups are made by "seed", just below.
-        warnings.simplefilter("ignore", RlsPermsWarning)
-        say("migrate --database owner")
-        call_command("migrate", database="owner", verbosity=0)
+    say("migrate --database owner")
+    # It would warn of the groups, which "seed" makes just below.
+    call_command("migrate", database="owner", verbosity=0)
     say("seed, sync_pg_roles")
     call_command("seed", size=size)
 

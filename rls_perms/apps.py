@@ -28,7 +28,8 @@ class RlsPermsConfig(AppConfig):
         pre_migrate.connect(migrating.before_migrate, dispatch_uid="rls_perms.before_migrate")
         post_migrate.connect(migrating.after_migrate, dispatch_uid="rls_perms.after_migrate")
         for check in all_checks():
-            checks.register(check, "rls_perms", *getattr(check, "tags", ()))
+            tags, deploy = getattr(check, "tags", ()), getattr(check, "deploy", False)
+            checks.register(check, "rls_perms", *tags, deploy=deploy)
         refuse_renaming()
         for model in apps.get_models():
             make_delete_loud(model)

@@ -9,8 +9,9 @@ from django.apps import apps
 
 from rls_perms import audit
 from rls_perms.audit import Cause
+from rls_perms.conf import get_settings
 from rls_perms.context import Context
-from rls_perms.exceptions import PermissionDenied
+from rls_perms.exceptions import NotMigrated, PermissionDenied
 from rls_perms.framework import framework_tables
 from rls_perms.policies.compile import table_of
 from rls_perms.policies.constraint import declaration
@@ -26,11 +27,6 @@ _NEXT = (
         "The row does not fulfil the policies of the table for this command: "
         "check its tenant and the permission.",
     ),
-    (
-        "permission denied for table",
-        "Give the user the model's permission, enter a context "
-        "(as_user, as_role), or leave the table out of the statement.",
-    ),
     ("permission denied for view", "Views are read by roles that were granted them."),
     (
         "permission denied to set role",
@@ -42,6 +38,11 @@ _FRAMEWORK = (
     "Tables of Django's framework are read and written by the ORM's statements on them alone. With "
     "other tables, use a subquery of its own, as in filter(owner__in=User.objects.filter(...))"
 )
+_NOT_MIGRATED = (
+    "The login has no privilege on it yet. Run manage.py migrate --database {owner} first (an "
+    "alias with the owner's credentials): it gives the login what Django's own tables need."
+)
+_MIGRATIONS = "django_migrations"
 _COLUMNS = (
     ", or a join by columns other than {sensitive}; lock with select_for_update(of=('self',))"
 )
@@ -94,12 +95,14 @@ def denied(
         action, keys = None if model is None or running is None else "view", ()
     named = f" ({_rows(model, keys)})" if model else ""
     advice = next((text for words, text in _NEXT if words in primary), "")
-    if model is not None and "permission denied for table" in primary:
-        advice += _kept(model)
-    if model is not None and model._meta.db_table in framework_tables().names:
-        advice = f"{_FRAMEWORK}{_readable(model)}."
+    kind = PermissionDenied
+    if primary.startswith("permission denied for table "):
+        advice = _closed(model, action, asking)
+        if _is_not_migrated(primary, model, asking):
+            kind = NotMigrated
+            advice = _NOT_MIGRATED.format(owner=get_settings().owner_of(str(asking.database)))
     tell(_cause(primary), asking, model=model, action=action, sqlstate=error.sqlstate)
-    return PermissionDenied(
+    return kind(
         _message(asking, f"{primary}{named}", advice),
         model=model,
         action=action,
@@ -165,17 +168,45 @@ def _rows(model: "type[Model]", keys: Sequence[Any]) -> str:
     return f"{model._meta.label} {', '.join(named)}".strip()
 
 
-def _kept(model: "type[Model]") -> str:
-    """The fields of *model* that not everybody may read or change: PostgreSQL names none."""
+def _is_not_migrated(primary: str, model: "type[Model] | None", asking: Asking) -> bool:
+    """Whether the login itself is refused what sync always gives it."""
+    if asking.context is not None or asking.database not in get_settings().databases:
+        return False
+    is_frameworks = model is not None and _is_frameworks(model)
+    return is_frameworks or primary.endswith(f" {_MIGRATIONS}")
+
+
+def _is_frameworks(model: "type[Model]") -> bool:
+    return model._meta.db_table in framework_tables().names
+
+
+def _closed(model: "type[Model] | None", action: str | None, asking: Asking) -> str:
+    """What to do where a role lacks a privilege of a table, or of columns of it."""
+    if model is not None and _is_frameworks(model):
+        return f"{_FRAMEWORK}{_readable(model)}."
+    if asking.context is None:
+        return "Enter a context (as_user, as_role), or leave the table out of the statement."
+    permission = "the model's permission"
+    if model is not None and action is not None:
+        permission = f"the permission {model._meta.app_label}.{action}_{model._meta.model_name}"
+    allow = f"the user {permission}, or leave the table out of the statement."
+    kept = "" if model is None else _kept(model, action)
+    return f"{kept} If the statement names none, give {allow}" if kept else f"Give {allow}"
+
+
+def _kept(model: "type[Model]", action: str | None) -> str:
+    """The fields of *model* that not everybody may use for *action*: PostgreSQL names none."""
     declared = declaration(model)
     columns = () if declared is None else declared.columns
-    hidden = ", ".join(name for one in columns if one.view is not None for name in one.fields)
     fixed = ", ".join(name for one in columns if one.change is not None for name in one.fields)
-    told = [f"not everybody may read {hidden}"] if hidden else []
-    told += [f"not everybody may change {fixed}"] if fixed else []
+    hidden = ", ".join(name for one in columns if one.view is not None for name in one.fields)
+    # An UPDATE reads, too, in its condition; an INSERT reads no hidden field back.
+    told = [f"change {fixed}"] if fixed and action in ("change", None) else []
+    told += [f"read {hidden}"] if hidden and action != "add" else []
     if not told:
         return ""
-    return f" By its ColumnPermissions, {', and '.join(told)}: leave such fields out."
+    words = " and not everybody may ".join(told)
+    return f"By its ColumnPermissions not everybody may {words}: leave such fields out."
 
 
 def _readable(model: "type[Model]") -> str:

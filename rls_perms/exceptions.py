@@ -127,3 +127,11 @@ class PermissionDenied(DjangoPermissionDenied, ProgrammingError, RlsPermsError):
     def key(self) -> Any:
         """The key of the row, if it is one row."""
         return self.keys[0] if len(self.keys) == 1 else None
+
+
+class NotMigrated(PermissionDenied, CommandError):
+    """
+    The login lacks what ``migrate`` by the owner gives it on tables of Django's own.
+
+    It is a ``CommandError``, so that a command ends with its message alone.
+    """

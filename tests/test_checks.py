@@ -105,6 +105,7 @@ def test_every_check_is_found_by_its_file():
         "w040",
         "w041",
         "w042",
+        "w043",
         "w050",
         "w051",
         "w052",

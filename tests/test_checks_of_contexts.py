@@ -1,4 +1,4 @@
-"""Checks W040 to W042: code that runs without a context though nobody meant it to."""
+"""Checks W040 to W043: code that runs without a context, and denials that strangers read."""
 
 import django
 import pytest
@@ -9,6 +9,7 @@ from rls_perms.checks import (
     w040_no_middleware,
     w041_middleware_too_early,
     w042_tasks_without_context,
+    w043_denials_told,
 )
 from rls_perms.middleware import SetRoleMiddleware
 
@@ -86,3 +87,7 @@ def test_w042_has_nothing_to_say_without_djangos_tasks(monkeypatch):
     monkeypatch.setattr(w042_tasks_without_context, "find_spec", lambda name: None)
 
     assert list(w042_tasks_without_context.check()) == []
+
+
+def test_w043_has_nothing_to_say_without_rest_framework():
+    assert list(w043_denials_told.check()) == []

@@ -271,6 +271,29 @@ def test_what_names_a_hidden_field_is_refused(office, name):
     assert found == visible & OTHER.keys()
 
 
+def test_a_hidden_column_is_the_first_advice_for_a_select(office):
+    with office.as_("viewer"), pytest.raises(PermissionDenied) as caught:
+        list(Employee.objects.values_list("salary"))
+
+    assert str(caught.value).endswith(
+        f"permission denied for table {TABLE} (office.Employee). By its ColumnPermissions not "
+        "everybody may read salary, boss, secret: leave such fields out. If the statement names "
+        "none, give the user the permission office.view_employee, or leave the table out of the "
+        "statement."
+    )
+
+
+def test_a_fixed_column_is_the_first_advice_for_an_update(office):
+    with office.as_("clerk"), pytest.raises(PermissionDenied) as caught:
+        Employee.objects.update(status="new")
+
+    assert (
+        "(office.Employee). By its ColumnPermissions not everybody may change salary, status"
+        in (str(caught.value))
+    )
+    assert "give the user the permission office.change_employee" in str(caught.value)
+
+
 def works(office, name, run):
     said = ""
     with office.as_(name):

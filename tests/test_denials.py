@@ -13,6 +13,7 @@ from guardian.models import UserObjectPermission
 from psycopg import errors
 
 from rls_perms import PermissionDenied, as_system, as_user, denial, loud_denials
+from rls_perms.testing import without_owner
 from tests import kept, people
 from tests.office.models import Case, Contract, Document, Project, Room, Tag, Task, Ticket, User
 from tests.settings import PROJECT
@@ -154,8 +155,19 @@ def test_the_message_of_a_table_that_is_closed_names_the_row(office):
     assert str(caught.value) == (
         f"PostgreSQL refused user {office.viewer.pk} in tenant {office.tenant.pk} (role "
         f"{role('viewers')}): permission denied for table office_ticket (office.Ticket {row.pk}). "
-        "Give the user the model's permission, enter a context (as_user, as_role), or leave the "
-        "table out of the statement."
+        "Give the user the permission office.delete_ticket, or leave the table out of the "
+        "statement."
+    )
+
+
+def test_who_has_no_context_is_told_to_enter_one():
+    with without_owner(), pytest.raises(PermissionDenied) as caught, transaction.atomic():
+        Ticket.objects.count()
+
+    assert str(caught.value) == (
+        "PostgreSQL refused the login role, without a context: permission denied for table "
+        "office_ticket (office.Ticket). Enter a context (as_user, as_role), or leave the table out "
+        "of the statement."
     )
 
 

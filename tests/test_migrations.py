@@ -5,7 +5,8 @@ from io import StringIO
 
 import pytest
 from django.apps import apps
-from django.core.management import call_command
+from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
 from django.db import connection, connections, models
 from django.db.migrations import AddConstraint, RemoveConstraint
 from django.db.migrations.autodetector import MigrationAutodetector
@@ -16,7 +17,6 @@ from guardian.models import UserObjectPermission
 
 from rls_perms import CurrentUser, ObjectPermissions, Policy, RowSecurity, as_system
 from rls_perms.exceptions import PermissionDenied, WrongCredentials
-from rls_perms.sync.migrating import RlsPermsWarning
 from tests import deployments, kept, people
 from tests.deployments import migrate, sync_pg_roles, written
 from tests.office.models import Case, Document, Ticket
@@ -93,11 +93,19 @@ def sees(user, row, tenant):
 # The first migrate, and the next
 
 
-def test_the_first_migrate_of_an_empty_database_makes_a_listed_groups_role(empty):
-    with pytest.warns(RlsPermsWarning, match="lists the group 'Managers', which does not exist"):
-        migrate()
+def test_the_first_migrate_of_an_empty_database_makes_a_listed_groups_role(empty, capsys):
+    call_command("migrate", database="owner", stdout=StringIO())
 
+    warned = capsys.readouterr().err.splitlines()
+    assert {one.partition(" lists")[0] for one in warned} == {"Warning: RLS_PERMS['GROUP_ROLES']"}
+    assert "lists the group 'Managers', which does not exist" in "".join(warned)
     assert empty.roles() >= {"manager", "clerk", "everyone", "anonymous", "superuser", "system"}
+
+
+def test_migrate_with_verbosity_0_says_nothing(empty, capsys):
+    call_command("migrate", database="owner", verbosity=0)
+
+    assert capsys.readouterr() == ("", "")
 
 
 def test_migrate_alone_leaves_a_working_database(empty):
@@ -198,6 +206,25 @@ def test_object_permissions_work_again_after_guardian_was_migrated_back_and_fort
 
 def test_makemigrations_finds_nothing_to_do(deployment):
     assert deployment.manage("makemigrations", "--check", "--dry-run").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [("makemigrations", {"check": True, "dry_run": True}), ("migrate", {})],
+)
+def test_before_the_first_migrate_of_the_owner_commands_say_to_run_it(empty, command, options):
+    # A project that was deployed before: another role applied its migrations.
+    empty.as_boss("CREATE TABLE django_migrations (id bigint, app text, name text, applied date)")
+
+    with pytest.raises(CommandError, match=r"Run manage\.py migrate --database owner first \(an"):
+        call_command(command, **options)
+
+
+def test_the_login_is_told_to_migrate_before_it_uses_tables_of_the_framework(empty):
+    empty.as_boss("CREATE TABLE django_session (session_key text, session_data text)")
+
+    with pytest.raises(PermissionDenied, match=r"Run manage\.py migrate --database owner first"):
+        Session.objects.count()
 
 
 def sqlmigrate(*arguments, database="owner"):
@@ -332,6 +359,25 @@ def test_removing_a_declaration_leaves_row_security_and_all_rows_to_the_owner(
     assert policies(deployment, "office_case") == set()
     assert row_security(deployment, "office_case") == (True, False)
     assert (count, owned) == (0, [(1,)])
+
+
+def test_row_security_that_no_model_declares_is_warned_of_until_the_table_is_opened(deployment):
+    deployment.as_boss("ALTER TABLE office_room ENABLE ROW LEVEL SECURITY")
+    try:
+        removed = sync_pg_roles(plan=True).err
+        deployment.as_boss("CREATE POLICY old ON office_room")
+        deployment.as_boss("COMMENT ON POLICY old ON office_room IS 'rls_perms old'")
+        deployment.as_boss("ALTER TABLE office_room FORCE ROW LEVEL SECURITY")
+        before = sync_pg_roles(plan=True).err
+    finally:
+        deployment.as_boss("DROP POLICY IF EXISTS old ON office_room")
+        deployment.as_boss("ALTER TABLE office_room NO FORCE ROW LEVEL SECURITY")
+        deployment.as_boss("ALTER TABLE office_room DISABLE ROW LEVEL SECURITY")
+
+    assert 'see "Open a table again" in docs/migrations.md' in removed
+    assert "run makemigrations and migrate" not in removed
+    assert "If the declaration was removed, run makemigrations and migrate." in before
+    assert "office.Room" not in sync_pg_roles(plan=True).err
 
 
 def test_removing_a_declaration_can_be_reversed(deployment, rows, put_right):

@@ -136,7 +136,8 @@ def differences(*labels):
 def test_nothing_differs_after_a_sync(synced):
     assert differences() == []
     assert "\n  As declared.\n" in said("office.Ticket")
-    assert said(check=True)
+    assert said("office.Ticket", check=True) == "As declared: 1 model.\n"
+    assert re.fullmatch(r"As declared: \d+ models\.\n", said(check=True))
 
 
 @pytest.mark.parametrize(
@@ -186,6 +187,43 @@ def test_a_difference_is_marked_and_check_fails(synced, changed, statement, foun
     assert said("office.Ticket")
     with pytest.raises(CommandError, match=r"Not as declared: office\.Ticket\."):
         said("office.Ticket", "office.Project", check=True)
+
+
+def test_check_prints_what_differs_and_nothing_else(synced, changed, capsys):
+    changed("CREATE POLICY mine ON office_ticket USING (title IS NULL)")
+
+    with pytest.raises(CommandError):
+        call_command("rls_show", "office.Ticket", "office.Project", check=True, no_color=True)
+
+    assert capsys.readouterr().out.splitlines() == [
+        "office.Ticket (table office_ticket)",
+        "! Not as declared.",
+        "! Policy 'mine' is not declared.",
+        "",
+        "  ! mine: not declared",
+        "      declared:",
+        "        (nothing)",
+        "      in the database:",
+        "        FOR ALL TO public",
+        "        USING (title IS NULL)",
+        "",
+        "As declared: 1 model.",
+    ]
+
+
+def test_check_says_where_changed_policies_can_be_compared(synced, changed, capsys):
+    changed('ALTER POLICY "floor update" ON office_ticket USING (title IS NULL)')
+
+    with pytest.raises(CommandError):
+        call_command("rls_show", "office.Ticket", check=True, no_color=True)
+
+    assert capsys.readouterr().out.splitlines() == [
+        "office.Ticket (table office_ticket)",
+        "! The policies were changed since they were made. sync_pg_roles makes them anew.",
+        "  Both texts of each policy: manage.py rls_show office.Ticket",
+        "",
+        "As declared: 0 models.",
+    ]
 
 
 def test_policies_of_a_changed_table_are_to_be_compared_and_both_texts_are_there(synced, changed):

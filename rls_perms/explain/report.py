@@ -1,11 +1,11 @@
 """Write shown tables as lines of text, or as data for other programs. Pure."""
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any, Literal, NamedTuple
 
-from rls_perms.explain.tables import ShownPolicy, ShownRule, ShownTable
+from rls_perms.explain.tables import TO_COMPARE, ShownPolicy, ShownRule, ShownTable
 from rls_perms.statements.row_security import PolicySpec
 
 #: From this width on, the declared and the present text of a policy stand side by side.
@@ -28,14 +28,25 @@ def lines(tables: Iterable[ShownTable], width: int) -> Iterator[Line]:
         yield from _table(table, width)
 
 
+def differing(tables: Sequence[ShownTable], width: int) -> Iterator[Line]:
+    """What differs and nothing else, then how many models are as declared."""
+    different = [table for table in tables if table.differences]
+    for table in different:
+        yield from _head(table)
+        policies = [one for rule in table.rules for one in rule.policies if one.difference]
+        for policy in policies:
+            if policy.difference != TO_COMPARE:
+                yield Line("")
+                yield from _policy(policy, width)
+        if any(policy.difference == TO_COMPARE for policy in policies):
+            yield Line(f"  Both texts of each policy: manage.py rls_show {table.model}")
+        yield Line("")
+    as_declared = len(tables) - len(different)
+    yield Line(f"As declared: {as_declared} {'model' if as_declared == 1 else 'models'}.")
+
+
 def _table(table: ShownTable, width: int) -> Iterator[Line]:
-    yield Line(f"{table.model} (table {table.table})", "heading")
-    told = [table.summary, *(one for one in table.differences if one != table.summary)]
-    for number, text in enumerate(told):
-        if number or table.differences:
-            yield Line(f"! {text}", "difference")
-        else:
-            yield Line(f"  {text}")
+    yield from _head(table)
     for rule in table.rules:
         yield Line("")
         yield from _rule(rule, width)
@@ -48,6 +59,17 @@ def _table(table: ShownTable, width: int) -> Iterator[Line]:
             yield Line(f"  {title}", "heading")
             for text in texts:
                 yield from _wrapped(text, width)
+
+
+def _head(table: ShownTable) -> Iterator[Line]:
+    """The table's name, and how the database's policies stand to the declaration."""
+    yield Line(f"{table.model} (table {table.table})", "heading")
+    told = [table.summary, *(one for one in table.differences if one != table.summary)]
+    for number, text in enumerate(told):
+        if number or table.differences:
+            yield Line(f"! {text}", "difference")
+        else:
+            yield Line(f"  {text}")
 
 
 def _rule(rule: ShownRule, width: int) -> Iterator[Line]:

@@ -1,7 +1,7 @@
 """What happens around migrate: install before it, sync after it."""
 
-import warnings
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,8 +18,10 @@ from rls_perms.sync.following import follow
 from rls_perms.sync.install import install
 
 
-class RlsPermsWarning(UserWarning):
-    """Something that works, but that a person should look at."""
+def _warn(messages: Iterable[str]) -> None:
+    """As sync_pg_roles does; the signals of migrate bring no stream for errors along."""
+    for message in messages:
+        sys.stderr.write(f"Warning: {message}\n")
 
 
 def before_migrate(*, app_config: AppConfig, using: str, **options: Any) -> None:
@@ -34,7 +36,7 @@ def before_migrate(*, app_config: AppConfig, using: str, **options: Any) -> None
         install(connection)
 
 
-def after_migrate(*, app_config: AppConfig, using: str, **options: Any) -> None:
+def after_migrate(*, app_config: AppConfig, using: str, verbosity: int = 1, **options: Any) -> None:
     """Sync once, after every app has made its tables and permissions."""
     connection = connections[using]
     if app_config.label != _last() or not _concerns(connection):
@@ -55,11 +57,9 @@ def after_migrate(*, app_config: AppConfig, using: str, **options: Any) -> None:
             follow(connection, anyway=True)
             return
         outcome = sync(connection)
-    if connection.settings_dict.get(catalog.TEST_DATABASE):
-        # Its groups are made by tests: that it lacks them is nothing to be warned of.
-        return
-    for message in outcome.warnings:
-        warnings.warn(message, RlsPermsWarning, stacklevel=2)
+    # The groups of a test database are made by tests: that it lacks them is no slip.
+    if verbosity and not connection.settings_dict.get(catalog.TEST_DATABASE):
+        _warn(outcome.warnings)
 
 
 @contextmanager

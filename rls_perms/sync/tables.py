@@ -92,6 +92,19 @@ class _Surveyor:
         }
         self.partitions = Partitions(connection, declared | self.secured, declared)
 
+    def _undeclared(self, model: type[Model], relation: Relation) -> str:
+        """What to do about row security that *model* does not declare, or does no more."""
+        migrated = not self.marks.get(_key(relation), catalog.Declared()).marks
+        advice = (
+            'To open it to everybody, see "Open a table again" in docs/migrations.md.'
+            if migrated
+            else "If the declaration was removed, run makemigrations and migrate."
+        )
+        return (
+            f"The table of {model._meta.label} has row security, which the model does not declare: "
+            f"only the owner may use it. Declare it in Meta.constraints. {advice}"
+        )
+
     def survey(self) -> Survey:
         framework = framework_tables()
         grants = ObjectGrants(self.connection, self.owner, self._find)
@@ -136,11 +149,7 @@ class _Surveyor:
                 )
             elif _key(relation) in self.secured:
                 closed.append(relation)
-                self.warnings.append(
-                    f"The table of {model._meta.label} has row security, which the model does not "
-                    "declare: only the owner may use it. Declare it in Meta.constraints, or run "
-                    "migrate if the declaration was removed."
-                )
+                self.warnings.append(self._undeclared(model, relation))
             elif relation.is_view:
                 closed.append(relation)
                 self.warnings.append(

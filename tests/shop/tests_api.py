@@ -147,6 +147,16 @@ def test_the_handler_of_the_library_tells_clients_no_role_and_no_table(shop, cli
     assert [one.getMessage() for one in caplog.records if one.name == "rls_perms.denial"] != []
 
 
+def test_w043_before_a_deploy_clients_are_told_roles_and_tables():
+    def found(**options):
+        return [one.id for one in run_checks(**options) if one.id == "rls_perms.W043"]
+
+    handler = {"EXCEPTION_HANDLER": "rls_perms.contrib.rest_framework.exception_handler"}
+    assert (found(include_deployment_checks=True), found()) == (["rls_perms.W043"], [])
+    with override_settings(REST_FRAMEWORK=handler):
+        assert found(include_deployment_checks=True) == []
+
+
 # Tokens
 
 

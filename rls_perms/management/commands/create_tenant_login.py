@@ -25,7 +25,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--group", action="append", default=[], metavar="NAME", help="may be given repeatedly"
         )
-        parser.add_argument("--login", help="what to call it (default: <prefix>_sql_<tenant>)")
+        parser.add_argument(
+            "--login", help="what to call it (default: <prefix>_sql_<tenant as given>)"
+        )
         parser.add_argument(
             "--password-env",
             metavar="VARIABLE",

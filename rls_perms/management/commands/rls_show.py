@@ -12,7 +12,7 @@ from django.db.models import Model
 
 from rls_perms.exceptions import RlsPermsError
 from rls_perms.explain import show
-from rls_perms.explain.report import Line, as_data, lines
+from rls_perms.explain.report import Line, as_data, differing, lines
 from rls_perms.management.alias import owners_alias
 from rls_perms.policies.constraint import declaration
 
@@ -38,7 +38,9 @@ class Command(BaseCommand):
             help="alias with the owner's credentials (default: the one that settings name)",
         )
         parser.add_argument(
-            "--check", action="store_true", help="exit with 1 if there is a difference"
+            "--check",
+            action="store_true",
+            help="print only what differs, and exit with 1 if anything does",
         )
         parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
@@ -55,9 +57,10 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(as_data(shown), indent=2, ensure_ascii=False))
         else:
-            for line in lines(shown, self._width()):
+            written = differing if options["check"] else lines
+            for line in written(shown, self._width()):
                 self.stdout.write(self._styled(line))
-            if not wanted and open_models:
+            if not wanted and open_models and not options["check"]:
                 self.stdout.write(f"\nWithout row security: {', '.join(open_models)}.")
         different = [table.model for table in shown if table.differences]
         if options["check"] and different:
