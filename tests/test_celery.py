@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 import time
 import uuid
 
@@ -128,8 +129,12 @@ def remember(*_):
 
 @pytest.fixture(scope="module")
 def worker(deployed):
+    root = logging.getLogger()
+    level = root.level
     with start_worker(app, pool="solo", perform_ping_check=False, shutdown_timeout=30):
         yield
+    # A worker logs in its own way, here in the process of every other test.
+    root.setLevel(level)
     connections.close_all()
 
 
