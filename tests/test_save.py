@@ -445,7 +445,7 @@ def test_a_denial_names_the_model_who_asked_and_what_to_do(office):
     assert "office.Ticket" in message
     assert f"user {office.nobody.pk} in tenant {office.tenant.pk}" in message
     assert f"{PROJECT}_everyone" in message
-    assert "Give the user the model's permission" in message
+    assert "Give the user the permission office.add_ticket" in message
 
 
 def test_a_denial_breaks_its_transaction_like_any_error_of_the_database(office):
