@@ -27,7 +27,7 @@ def _warn(messages: Iterable[str]) -> None:
 def before_migrate(*, app_config: AppConfig, using: str, **options: Any) -> None:
     """Install the schema and its functions."""
     connection = connections[using]
-    if app_config.label != _first() or not _concerns(connection):
+    if app_config.label != _first() or not concerns(connection):
         return
     if catalog.is_standby(connection):
         # What its primary has comes to it by itself.
@@ -39,7 +39,7 @@ def before_migrate(*, app_config: AppConfig, using: str, **options: Any) -> None
 def after_migrate(*, app_config: AppConfig, using: str, verbosity: int = 1, **options: Any) -> None:
     """Sync once, after every app has made its tables and permissions."""
     connection = connections[using]
-    if app_config.label != _last() or not _concerns(connection):
+    if app_config.label != _last() or not concerns(connection):
         return
     if catalog.is_standby(connection):
         return
@@ -73,7 +73,8 @@ def _said_plainly() -> Iterator[None]:
         raise CommandError(str(error)) from error
 
 
-def _concerns(connection: Any) -> bool:
+def concerns(connection: Any) -> bool:
+    """Whether it is PostgreSQL, and the library's to sync."""
     return connection.vendor == "postgresql" and is_ours(connection)
 
 

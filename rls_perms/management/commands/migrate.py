@@ -8,8 +8,8 @@ from django.db import DatabaseError, connections
 
 from rls_perms.exceptions import RlsPermsError
 from rls_perms.management.autodetector import MigrationAutodetector
-from rls_perms.policies.constraint import is_ours
 from rls_perms.sync import plan
+from rls_perms.sync.migrating import concerns
 
 
 class Command(migrate.Command):
@@ -27,7 +27,7 @@ class Command(migrate.Command):
     def _say_what_is_left(self, alias: str) -> None:
         """Sync is the last step of migrate: without it, what was migrated is closed."""
         connection = connections[alias]
-        if is_ours(connection) and (left := plan(connection).plan):
+        if concerns(connection) and (left := plan(connection).plan):
             changes = "one change" if len(left) == 1 else f"{len(left)} changes"
             self.stderr.write(
                 f"Warning: migrate ended before its sync, which has {changes} to make: some users "
