@@ -14,7 +14,7 @@ from django.conf import settings  # noqa: E402 - after django.setup()
 from django.core.management import call_command  # noqa: E402
 from django.db import connections  # noqa: E402
 
-from tests import databases, kept  # noqa: E402
+from tests import databases, deployments, kept  # noqa: E402
 
 #: Projects of their own, with settings of their own: test_projects.py runs them.
 collect_ignore = ["agency", "atlas", "shop", "signup"]
@@ -39,6 +39,14 @@ def db(deployed: None) -> Iterator[None]:
     yield
     for connection in connections.all(initialized_only=True):
         connection.close()
+
+
+@pytest.fixture(scope="module")
+def deployment() -> Iterator[deployments.Deployment]:
+    """A migrated database of a module's own, which this process uses meanwhile."""
+    with deployments.empty() as made:
+        deployments.migrate()
+        yield made
 
 
 @pytest.fixture

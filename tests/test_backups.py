@@ -13,8 +13,8 @@ from django.db import connections
 from psycopg.sql import SQL, Identifier
 
 from rls_perms import PermissionDenied, as_user
-from tests import databases, deployments, people, postgres
-from tests.deployments import PASSWORD, migrate, sync_pg_roles
+from tests import databases, people, postgres
+from tests.deployments import PASSWORD, sync_pg_roles
 from tests.office.models import Document, Ticket
 
 pytestmark = pytest.mark.slow
@@ -40,13 +40,6 @@ def run(tool, *arguments):
         env={**os.environ, "PGPASSWORD": PASSWORD, "LC_ALL": "C"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def deployment():
-    with deployments.empty() as made:
-        migrate()
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from rls_perms import as_user
 from rls_perms.exceptions import PlanError, UnknownRole
 from rls_perms.grants import Membership
 from rls_perms.limits import MOST, check_limits
-from tests import deployments, people
+from tests import people
 from tests.deployments import sync_pg_roles
 
 
@@ -39,13 +39,6 @@ def test_each_login_is_counted_by_itself():
 
 def test_members_that_are_no_logins_do_not_count():
     assert list(check_limits(memberships(5000, "acme_manager"), ["web"], 300)) == []
-
-
-@pytest.fixture(scope="module")
-def deployment():
-    with deployments.empty() as made:
-        deployments.migrate()
-        yield made
 
 
 @pytest.fixture

@@ -27,13 +27,6 @@ TICKETS = "SELECT count(*) FROM office_ticket"
 CLEAN = "Nothing to do.\n"
 
 
-@pytest.fixture(scope="module")
-def deployment():
-    with deployments.empty() as made:
-        deployments.migrate()
-        yield made
-
-
 @pytest.fixture(autouse=True)
 def clean(deployment):
     """Nobody at first; after whatever the test does a sync has nothing to do."""

@@ -20,13 +20,6 @@ ACTIONS = ("view", "add", "change", "delete")
 MODELS = ("ticket", "document", "project", "tag")
 
 
-@pytest.fixture(scope="module")
-def deployment():
-    with deployments.empty() as made:
-        deployments.migrate()
-        yield made
-
-
 @pytest.fixture(autouse=True)
 def firm(deployment):
     """Four groups that everybody edits, four users in them, a ticket."""

@@ -16,13 +16,6 @@ from tests.test_live import CLEAN, belongs, holds, mapped
 DEFINED = "  define live triggers\n1 change made.\n"
 
 
-@pytest.fixture(scope="module")
-def deployment():
-    with deployments.empty() as made:
-        deployments.migrate()
-        yield made
-
-
 @pytest.fixture(autouse=True)
 def clean(deployment):
     """Nobody, and nothing left to do."""

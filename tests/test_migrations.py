@@ -29,14 +29,6 @@ def empty():
         yield made
 
 
-@pytest.fixture(scope="module")
-def deployment():
-    """A migrated database of this module's own."""
-    with deployments.empty() as made:
-        migrate()
-        yield made
-
-
 @pytest.fixture
 def rows(deployment):
     """One row of each of three models, and users who see them."""

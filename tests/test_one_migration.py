@@ -15,8 +15,8 @@ from guardian.models import UserObjectPermission
 
 from rls_perms import Policy, RowSecurity
 from rls_perms.management.commands.migrate import Command
-from tests import deployments, people
-from tests.deployments import ROOT, migrate, sync_pg_roles
+from tests import people
+from tests.deployments import ROOT, sync_pg_roles
 from tests.office.models import Document
 
 OF_SHORT = RowSecurity(name="short", policies=[Policy("short", using=Q(title__startswith="s"))])
@@ -32,13 +32,6 @@ POLICIES = """
 SELECT tablename::text, qual FROM pg_policies
  WHERE tablename ~ '^office_(book|page|volume)' AND cmd = 'SELECT' AND policyname ~ '^(short|of)'
 """
-
-
-@pytest.fixture(scope="module")
-def deployment():
-    with deployments.empty() as made:
-        migrate()
-        yield made
 
 
 @pytest.fixture

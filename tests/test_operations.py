@@ -11,8 +11,8 @@ from rls_perms import AddRowSecurity, Policy, RemoveRowSecurity, RowSecurity, pr
 from rls_perms.exceptions import ConfigurationError, PermissionDenied
 from rls_perms.policies import protected
 from rls_perms.policies.constraint import declaration
-from tests import deployments, people
-from tests.deployments import migrate, sync_pg_roles, written
+from tests import people
+from tests.deployments import sync_pg_roles, written
 from tests.office.models import Tenant
 
 DECLARED = RowSecurity(policies=[Policy("named", using=Q(name="shown"))])
@@ -21,13 +21,6 @@ DECLARED = RowSecurity(policies=[Policy("named", using=Q(name="shown"))])
 @pytest.fixture(autouse=True)
 def nothing_protected(monkeypatch):
     monkeypatch.setattr(protected, "_declared", {})
-
-
-@pytest.fixture(scope="module")
-def deployment():
-    with deployments.empty() as made:
-        migrate()
-        yield made
 
 
 @pytest.fixture

@@ -17,13 +17,6 @@ from tests import deployments, kept, people, postgres
 from tests.deployments import PASSWORD, sync_pg_roles, written
 
 
-@pytest.fixture(scope="module")
-def deployment():
-    with deployments.empty() as made:
-        deployments.migrate()
-        yield made
-
-
 @pytest.fixture(autouse=True)
 def pending(deployment):
     """A new group with a name that has to be quoted, a combination, and a grant of a hand's."""

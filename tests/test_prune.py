@@ -7,13 +7,6 @@ from tests import deployments, kept, people
 from tests.deployments import sync_pg_roles
 
 
-@pytest.fixture(scope="module")
-def deployment():
-    with deployments.empty() as made:
-        deployments.migrate()
-        yield made
-
-
 @pytest.fixture(autouse=True)
 def idle(deployment):
     """The roles of a group that is gone, and of the combination of it and another."""

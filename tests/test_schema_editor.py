@@ -9,7 +9,6 @@ from django.db.migrations.loader import MigrationLoader
 
 from rls_perms.exceptions import PolicyInTheWay
 from rls_perms.policies import compiled
-from tests import deployments
 from tests.deployments import migrate, sync_pg_roles, written
 from tests.office.models import Document, Project, Tenant, User
 
@@ -25,13 +24,6 @@ CREATE POLICY "by hand" ON office_ticket AS RESTRICTIVE FOR ALL TO PUBLIC
     WITH CHECK (title <> '');
 COMMENT ON POLICY "by hand" ON office_ticket IS 'nobody''s';
 """
-
-
-@pytest.fixture(scope="module")
-def deployment():
-    with deployments.empty() as made:
-        migrate()
-        yield made
 
 
 @pytest.fixture

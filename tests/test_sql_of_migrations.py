@@ -33,8 +33,6 @@ from rls_perms.policies.constraint import declaration
 from rls_perms.statements import install as text
 from rls_perms.statements.render import text as as_text
 from rls_perms.sync.install import wanted_functions
-from tests import deployments
-from tests.deployments import migrate
 from tests.example import deployed
 from tests.office.models import Document, Project, Ticket
 from tests.studio.models import Campaign
@@ -78,13 +76,6 @@ PGSPOT = {
     " the owner makes it; Django writes operators so",
     ("PS017", ".*"): "Django names a table without its schema",
 }
-
-
-@pytest.fixture(scope="module")
-def deployment():
-    with deployments.empty() as made:
-        migrate()
-        yield made
 
 
 def definition(model):

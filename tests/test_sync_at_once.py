@@ -35,13 +35,6 @@ with connections["owner"].execute_wrapper(kill):
 """
 
 
-@pytest.fixture(scope="module")
-def deployment():
-    with deployments.empty() as made:
-        deployments.migrate()
-        yield made
-
-
 @pytest.fixture
 def teams(deployment):
     """Groups, permissions and combinations of them that no sync has seen, nor any trigger."""
